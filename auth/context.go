@@ -1,0 +1,32 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/opensandbox-edge/edge/ingress/route"
+)
+
+// Decision is what authentication found out about a request. Only this package's
+// middleware makes one; a handler that needs it and finds none must fail closed.
+type Decision struct {
+	Route route.Verdict
+	// Allowed tells that the API may be served: a valid key, or no key configured
+	// (declared insecure mode). It is also false on public and sandbox routes
+	// that carried no key.
+	Allowed bool
+	// KeyName names the matching key for logs and placeholders; "" without one.
+	KeyName string
+}
+
+type contextKey struct{}
+
+// NewContext returns a context that carries d.
+func NewContext(ctx context.Context, d *Decision) context.Context {
+	return context.WithValue(ctx, contextKey{}, d)
+}
+
+// FromContext returns the decision made for this request, if authentication ran.
+func FromContext(ctx context.Context) (*Decision, bool) {
+	d, ok := ctx.Value(contextKey{}).(*Decision)
+	return d, ok
+}

@@ -1,0 +1,63 @@
+package lifecycle
+
+import (
+	"time"
+
+	"github.com/opensandbox-edge/edge/secret"
+)
+
+// CreateRequest is a validated-for-shape create request (contract 01 §6.1), before
+// the service's own rules (§6.3) have been applied.
+type CreateRequest struct {
+	Image      string
+	ImageAuth  *RegistryAuth
+	SnapshotID string
+	Platform   *Platform
+	Timeout    time.Duration // 0 = manual cleanup
+	Resources  map[string]string
+	Env        []EnvVar // request order, null values already dropped
+	Metadata   map[string]string
+	Entrypoint []string
+	Extensions map[string]string
+
+	// Members whose support comes later; present means the request named them,
+	// and the service answers 400 naming the member rather than drop a wish.
+	NetworkPolicy   bool
+	CredentialProxy bool
+	SecureAccess    bool
+	Volumes         bool
+}
+
+// RegistryAuth is the login for one image pull. It is used once and never stored.
+type RegistryAuth struct {
+	Username string
+	Password secret.Text
+}
+
+// EnvVar is one environment variable of the user process.
+type EnvVar struct{ Name, Value string }
+
+// Spec is what a Runtime is asked to create: normalised, defaults applied,
+// every rule of the service already checked.
+type Spec struct {
+	ID         string
+	Image      string
+	ImageAuth  *RegistryAuth
+	SnapshotID string
+	Platform   *Platform
+	Entrypoint []string // as requested; the runtime does its own shell-splitting
+	Env        []EnvVar
+	Metadata   map[string]string
+	Limits     Limits
+	Timeout    time.Duration // 0 = manual cleanup; creation-time expiry labels come from it
+	RenewValue string        // trimmed text of extensions["access.renew.extend.seconds"]; "" = absent
+	// ExecdTokenSHA256 is lower-case hex of SHA-256 of the execd access token; "" = no token.
+	ExecdTokenSHA256 string
+}
+
+// Limits are parsed resource limits. Zero values mean "not limited by the request".
+type Limits struct {
+	MemoryBytes int64
+	NanoCPUs    int64
+	GPUs        int // -1 = all
+}
