@@ -1,0 +1,58 @@
+# OpenSandbox Edge: every entry point. `make help` lists them.
+# On Debian 12 as root the targets install what they need; elsewhere they name it.
+
+SHELL       := /bin/bash
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS     := -s -w -X github.com/opensandbox-edge/edge/internal/version.Version=$(VERSION)
+GO_BUILD    := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+TOOLS       := .cache/tools
+WITH_ENGINE := tools/machine/with-engine
+
+.DEFAULT_GOAL := help
+.PHONY: help machine build images demo run test test-unit test-docker test-clients test-xcaddy lint xcaddy fuzz clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+machine: ## Install what the other targets need (Debian as root), or say what is missing.
+	@tools/machine/prepare
+
+build: ## Build the binaries into bin/ (static).
+	@mkdir -p bin
+	$(GO_BUILD) -o bin/ ./cmd/...
+
+images: machine ## Build the execd and demo images and load them into the engine.
+	@$(WITH_ENGINE) go run ./deploy/images -out .cache/images -load
+
+demo: machine build ## Show the main job on real containers, then clean up.
+	@$(WITH_ENGINE) tools/machine/demo
+
+run: machine build ## Run the server in the foreground with a generated config and key.
+	@$(WITH_ENGINE) tools/machine/run
+
+test: machine ## Everything below; prints what was skipped and why.
+	@$(MAKE) --no-print-directory test-unit test-docker test-clients test-xcaddy
+
+test-unit: ## Unit tests under the race detector, no engine needed.
+	go test -race ./...
+
+test-docker: build ## Real containers: runtime, bootstrap and end-to-end suites.
+	@$(WITH_ENGINE) tools/machine/test-docker
+
+test-clients: build ## The published Python client against the real server, where Python is present.
+	@$(WITH_ENGINE) tools/machine/test-clients
+
+test-xcaddy: xcaddy ## The modules in a stock caddy built by xcaddy, started from Caddyfile.example.
+	@$(WITH_ENGINE) go test -race -count=1 -tags xcaddy ./test/xcaddy/
+
+lint: ## Formatting, vet, staticcheck, architecture.
+	@tools/lint/run
+
+xcaddy: ## Build bin/caddy from xcaddy.json with the real xcaddy.
+	@tools/xcaddy/build.sh
+
+fuzz: ## Run every fuzz target for FUZZTIME (default 30s) each.
+	@tools/lint/fuzz $(or $(FUZZTIME),30s)
+
+clean: ## Remove what the targets built.
+	rm -rf bin .cache

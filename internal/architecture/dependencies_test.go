@@ -1,0 +1,147 @@
+package architecture_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/opensandbox-edge/edge/"
+
+// mayImport says, per folder, which of our other folders its code (tests aside) may
+// import. A folder covers its sub-folders unless they have a row of their own. A folder without a row fails the test: every new
+// package has to state its place.
+var mayImport = map[string][]string{
+	// Leaves: everybody may use them, they use nothing of ours.
+	"apierror":         {},
+	"secret":           {},
+	"internal/version": {},
+
+	// Pure decisions.
+	"ingress/route": {"apierror"},
+	"auth":          {"apierror", "secret", "ingress/route"},
+	"config":        {"secret"},
+	"logging":       {},
+
+	// The control plane knows neither HTTP routes nor Caddy.
+	"lifecycle":             {"apierror", "secret"},
+	"lifecycle/docker":      {"lifecycle", "apierror", "secret"},
+	"lifecycle/store":       {"lifecycle"},
+	"lifecycle/renew":       {"lifecycle"},
+	"lifecycle/runtimefake": {"lifecycle", "apierror"},
+	"lifecycle/runtimetest": {"lifecycle"},
+	"lifecycle/api":         {"lifecycle", "apierror", "secret", "auth", "ingress/route", "internal/version"},
+
+	// The data plane sees the control plane through the directory's entries alone.
+	"ingress": {"lifecycle", "apierror", "secret", "auth", "ingress/route"},
+
+	// The daemon in the sandbox imports nothing from the server.
+	"execd": {"internal/version"},
+
+	// Adapters and programs.
+	"caddymodule": {
+		"config", "auth", "ingress", "ingress/route", "lifecycle", "lifecycle/api", "lifecycle/docker",
+		"lifecycle/store", "lifecycle/renew", "logging", "apierror", "secret", "internal/version",
+	},
+	"cmd/opensandbox-server": {"caddymodule", "config", "internal/version", "secret", "logging"},
+	"cmd/opensandbox-execd":  {"execd", "internal/version"},
+	"deploy/images":          {},
+	"test":                   {"secret"},
+
+	"internal/architecture": {},
+}
+
+// only names the packages that may import a third-party tree at all.
+var only = map[string][]string{
+	"github.com/docker/docker":    {"lifecycle/docker"},
+	"k8s.io":                      {"lifecycle/kubernetes"},
+	"github.com/caddyserver":      {"caddymodule", "cmd/opensandbox-server"},
+	"github.com/jmoiron/sqlx":     {"lifecycle/store"},
+	"modernc.org/sqlite":          {"lifecycle/store"},
+	"github.com/BurntSushi/toml":  {"config"},
+	"github.com/pelletier":        {"config"},
+	"github.com/google/go-contai": {"deploy/images"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestArrowsPointOneWay(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		row, allowed := rule(name)
+		if !allowed {
+			t.Errorf("%s has no row in the import table: say what it may import", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			ours, isOurs := strings.CutPrefix(imported, module)
+			if !isOurs {
+				continue
+			}
+			to, _ := rule(ours)
+			if to != row && !contains(mayImport[row], to) {
+				t.Errorf("%s must not import %s: allowed are %v", name, ours, mayImport[row])
+			}
+		}
+	}
+}
+
+func TestThirdPartiesStayInTheirRoom(t *testing.T) {
+	for _, p := range packages(t) {
+		row, _ := rule(strings.TrimPrefix(p.ImportPath, module))
+		for _, imported := range p.Imports {
+			for prefix, rooms := range only {
+				if strings.HasPrefix(imported, prefix) && !contains(rooms, row) {
+					t.Errorf("%s imports %s, which belongs in %v", p.ImportPath, imported, rooms)
+				}
+			}
+		}
+	}
+}
+
+// rule finds the longest row that covers a folder.
+func rule(folder string) (string, bool) {
+	best := ""
+	for row := range mayImport {
+		if (folder == row || strings.HasPrefix(folder, row+"/")) && len(row) > len(best) {
+			best = row
+		}
+	}
+	return best, best != ""
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		all = append(all, p)
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+func contains(list []string, want string) bool {
+	for _, s := range list {
+		if s == want {
+			return true
+		}
+	}
+	return false
+}
