@@ -1,0 +1,135 @@
+package logging
+
+import (
+	"encoding/base64"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync/atomic"
+)
+
+// Mask stands in a log line where a credential was.
+const Mask = "***"
+
+// shortestLiteral is the length below which a configured secret is not searched for
+// in free text: masking every "a" would destroy the log and hide nothing.
+const shortestLiteral = 4
+
+// sensitiveNames are field, header and map names whose value is never written,
+// lower case with "-" for "_".
+var sensitiveNames = map[string]bool{
+	"open-sandbox-api-key":       true,
+	"x-execd-access-token":       true,
+	"opensandbox-egress-auth":    true,
+	"opensandbox-secure-access":  true,
+	"authorization":              true,
+	"proxy-authorization":        true,
+	"cookie":                     true,
+	"set-cookie":                 true,
+	"x-api-key":                  true,
+	"sec-websocket-protocol":     true, // some clients carry bearer tokens in it
+	"api-key":                    true,
+	"apikey":                     true,
+	"access-token":               true,
+	"token":                      true,
+	"secret":                     true,
+	"password":                   true,
+	"passwd":                     true,
+	"signature":                  true,
+	"dsn":                        true,
+	"query":                      true,
+	"raw-query":                  true,
+	"rawquery":                   true,
+	"execd-access-token":         true,
+	"opensandbox-server-api-key": true,
+}
+
+var (
+	// queryRule takes the query off anything that looks like a path or URL. It eats up
+	// to the next space on purpose: a quote may be part of a query.
+	queryRule = regexp.MustCompile(`(/[^\s?]*)\?\S+`)
+	// userinfoRule finds the credentials of a URL or DSN.
+	userinfoRule = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/]*@`)
+	// headerRule finds a dumped header; the rest of its line may be the value.
+	headerRule = regexp.MustCompile(`(?i)\b(open-sandbox-api-key|x-execd-access-token|opensandbox-egress-auth|opensandbox-secure-access|proxy-authorization|authorization|set-cookie|cookie)(["'\]]{0,2}\s*[:=]\s*)[^\r\n]+`)
+	// assignmentRule finds name=value and "name":"value" pairs of credential names.
+	assignmentRule = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:api[_-]?key|token|secret|password|passwd)(?:=|["']\s*:\s*["']))[^\s"',;&]+`)
+	bearerRule     = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}`)
+	// labelSignatureRule and pathSignatureRule find the signature of a route token in a
+	// host label or header value, and in a path (contract 04 §3.1).
+	labelSignatureRule = regexp.MustCompile(`(?i)(-[1-9][0-9]{0,4}-(?:0|[1-9a-z][0-9a-z]{0,12})-)[0-9a-f]{8}[0-9a-z]\b`)
+	pathSignatureRule  = regexp.MustCompile(`(?i)(/[1-9][0-9]{0,4}/(?:0|[1-9a-z][0-9a-z]{0,12})/)[0-9a-f]{8}[0-9a-z]\b`)
+)
+
+// Redactor takes credentials out of strings. The zero value applies the rules of
+// names and shapes; SetSecrets adds exact values. It is safe for concurrent use.
+type Redactor struct {
+	literals atomic.Pointer[strings.Replacer]
+}
+
+// SetSecrets replaces the set of exact values that are masked wherever they occur:
+// API keys, signing keys, passwords. Their URL-escaped and base64 forms are masked
+// too. Values shorter than four bytes are ignored.
+func (r *Redactor) SetSecrets(values []string) {
+	var pairs []string
+	for _, v := range values {
+		if len(v) < shortestLiteral {
+			continue
+		}
+		for _, form := range []string{
+			v, url.QueryEscape(v), url.PathEscape(v),
+			base64.StdEncoding.EncodeToString([]byte(v)), base64.RawURLEncoding.EncodeToString([]byte(v)),
+		} {
+			pairs = append(pairs, form, Mask)
+		}
+	}
+	if len(pairs) == 0 {
+		r.literals.Store(nil)
+		return
+	}
+	r.literals.Store(strings.NewReplacer(pairs...))
+}
+
+// Sensitive reports whether a field, header or map member of this name is masked whole.
+func (r *Redactor) Sensitive(name string) bool {
+	return sensitiveNames[strings.ReplaceAll(strings.ToLower(name), "_", "-")]
+}
+
+// URI masks the query and the signature of a request target.
+func (r *Redactor) URI(s string) string {
+	path, _, cut := strings.Cut(s, "?")
+	path = r.Text(path)
+	if cut {
+		return path + "?" + Mask
+	}
+	return path
+}
+
+// Text masks what looks like a credential inside free text: URLs with a query or
+// userinfo, dumped headers, assignments, route signatures, and the exact secrets.
+// The cheap look before each rule keeps ordinary strings free of regular expressions.
+func (r *Redactor) Text(s string) string {
+	if literals := r.literals.Load(); literals != nil {
+		s = literals.Replace(s)
+	}
+	if strings.Contains(s, "?") && strings.Contains(s, "/") {
+		s = queryRule.ReplaceAllString(s, "$1?"+Mask)
+	}
+	if strings.Contains(s, "://") && strings.Contains(s, "@") {
+		s = userinfoRule.ReplaceAllString(s, "${1}"+Mask+"@")
+	}
+	if strings.ContainsAny(s, ":=") {
+		s = headerRule.ReplaceAllString(s, "$1$2"+Mask)
+		s = assignmentRule.ReplaceAllString(s, "$1"+Mask)
+	}
+	if strings.Contains(s, " ") {
+		s = bearerRule.ReplaceAllString(s, "$1 "+Mask)
+	}
+	if strings.Count(s, "-") >= 3 {
+		s = labelSignatureRule.ReplaceAllString(s, "$1"+Mask)
+	}
+	if strings.Count(s, "/") >= 3 {
+		s = pathSignatureRule.ReplaceAllString(s, "$1"+Mask)
+	}
+	return s
+}
