@@ -1,0 +1,42 @@
+//go:build clients
+
+package clients
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/test/edge"
+)
+
+// The routes an endpoint answer may name; wildcard hosts would need DNS.
+var ingress = map[string]string{
+	"direct": "# direct\n# %[1]s %[2]d\n",
+	"header": "[ingress]\nmode = \"gateway\"\ngateway.address = \"%[1]s\"\ngateway.route.mode = \"header\"\n# %[2]d\n",
+	"uri":    "[ingress]\nmode = \"gateway\"\ngateway.address = \"%[1]s\"\ngateway.route.mode = \"uri\"\n# %[2]d\n",
+}
+
+func TestPublishedPythonClient(t *testing.T) {
+	for name, toml := range ingress {
+		for _, mode := range []string{"direct", "proxy"} {
+			t.Run(name+" "+mode, func(t *testing.T) {
+				t.Parallel()
+				s, err := edge.New(edge.Options{
+					Binary: os.Getenv("EDGE_SERVER"), ExecdImg: os.Getenv("EDGE_EXECD_IMAGE"),
+					DemoImage: os.Getenv("EDGE_DEMO_IMAGE"), Dir: t.TempDir(), Ingress: toml,
+				})
+				require.NoError(t, err)
+				require.NoError(t, s.Start(t.Context()))
+				defer s.Kill()
+				out, err := exec.CommandContext(t.Context(), os.Getenv("EDGE_PYTHON"), "python_smoke.py", s.Addr, s.Key, s.DemoImage, mode).CombinedOutput()
+				require.NoError(t, err, "%s\n--- server ---\n%s", out, s.Log())
+				left, err := s.Containers(t.Context())
+				require.NoError(t, err)
+				require.Empty(t, left)
+			})
+		}
+	}
+}
