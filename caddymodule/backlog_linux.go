@@ -1,0 +1,84 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// setBacklog calls listen(2) once more on the bound socket, which changes the queue's
+// length on Linux. It returns the kernel's cap, 0 when unknown.
+func setBacklog(ln *net.TCPListener, n int) (limit int, err error) {
+	raw, err := ln.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	if controlErr := raw.Control(func(fd uintptr) { err = unix.Listen(int(fd), n) }); controlErr != nil {
+		return 0, controlErr
+	}
+	if text, readErr := os.ReadFile("/proc/sys/net/core/somaxconn"); readErr == nil {
+		limit, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+	}
+	return limit, err
+}
+
+// PortFree reports whether address ("host:port") can be bound, without opening it:
+// the socket is bound but never listens, so no client can connect meanwhile. The
+// error wraps syscall.EADDRINUSE when somebody listens there.
+func PortFree(ctx context.Context, address string) error {
+	addrs, err := (&net.Resolver{}).LookupIPAddr(ctx, hostOf(address))
+	if err != nil {
+		return fmt.Errorf("resolving %q: %w", address, err)
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return fmt.Errorf("bad port in %q: %w", address, err)
+	}
+	for _, a := range addrs {
+		if err := tryBind(a.IP, int(number)); err != nil {
+			return fmt.Errorf("binding %s: %w", address, err)
+		}
+	}
+	return nil
+}
+
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || host == "" {
+		return "0.0.0.0"
+	}
+	return host
+}
+
+func tryBind(ip net.IP, port int) error {
+	family, sockaddr := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: port, Addr: [16]byte(ip.To16())})
+	if v4 := ip.To4(); v4 != nil {
+		family, sockaddr = unix.AF_INET, &unix.SockaddrInet4{Port: port, Addr: [4]byte(v4)}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	// As Go does for listeners: connections in TIME_WAIT are no obstacle.
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	if err := unix.Bind(fd, sockaddr); err != nil {
+		if errno, ok := err.(syscall.Errno); ok && errno == unix.EAFNOSUPPORT {
+			return nil // no IPv6 here: the real listener will not use it either
+		}
+		return os.NewSyscallError("bind", err)
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+)
+
+// Network is the name of the listener network, as in "opensandbox/127.0.0.1:8080".
+//
+// It differs from "tcp" in two ways. Its socket is taken without SO_REUSEPORT, so
+// that a second server, or a sandbox in host network mode that runs under the same
+// user, cannot take connections away (threat row K1), and "port in use" is an error.
+// And the one socket is kept over config reloads by handing accepted connections to
+// whichever configuration listens, so none is lost between two of them.
+const Network = "opensandbox"
+
+func init() {
+	caddy.RegisterNetwork(Network, listen)
+	caddyhttp.RegisterNetworkHTTP3(Network, "udp")
+}
+
+// sockets holds the open sockets of this network by host:port.
+var sockets = caddy.NewUsagePool()
+
+// backlog is the wanted length of the accept queue; 0 = what Go asks for.
+var backlog atomic.Int64
+
+// listen implements caddy.ListenerFunc.
+func listen(ctx context.Context, _, host, portRange string, portOffset uint, cfg net.ListenConfig) (any, error) {
+	first, _, _ := cutPortRange(portRange)
+	port, err := strconv.ParseUint(first, 10, 16)
+	if err != nil || port+uint64(portOffset) > 65535 {
+		return nil, fmt.Errorf("network %s: bad port %q", Network, portRange)
+	}
+	return openSocket(ctx, net.JoinHostPort(host, strconv.FormatUint(port+uint64(portOffset), 10)), cfg)
+}
+
+func cutPortRange(s string) (first, last string, ok bool) {
+	for i := range len(s) {
+		if s[i] == '-' {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, s, false
+}
+
+// openSocket returns one more listener on the shared socket of address.
+func openSocket(ctx context.Context, address string, cfg net.ListenConfig) (net.Listener, error) {
+	v, _, err := sockets.LoadOrNew(address, func() (caddy.Destructor, error) {
+		cfg.Control = nil // no SO_REUSEPORT, whatever the caller's default is
+		ln, err := cfg.Listen(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		s := &socket{Listener: ln, accepted: make(chan net.Conn), closing: make(chan struct{}), done: make(chan struct{})}
+		s.applyBacklog()
+		go s.accept()
+		return s, nil
+	})
+	if err != nil {
+		// The pool keeps the count of a failed constructor's other callers; ours never
+		// got a value, so there is nothing to release.
+		return nil, err
+	}
+	return &listener{socket: v.(*socket), key: address, closed: make(chan struct{})}, nil
+}
+
+// socket is one bound socket, shared by the listeners of successive configurations.
+type socket struct {
+	net.Listener
+	accepted chan net.Conn
+	closing  chan struct{}
+	done     chan struct{}
+	err      error // why accepting ended; written before done is closed
+}
+
+// accept passes connections on until the socket is closed. A connection that nobody
+// has taken yet waits here, and the next configuration gets it.
+func (s *socket) accept() {
+	defer close(s.done)
+	for {
+		conn, err := s.Listener.Accept()
+		if err != nil {
+			var temporary interface{ Temporary() bool }
+			if errors.As(err, &temporary) && temporary.Temporary() {
+				// Out of descriptors and the like: net/http backs off on such an
+				// error when a listener returns it, so let one do that.
+				select {
+				case s.accepted <- failedConn{err: err}:
+					continue
+				case <-s.closing:
+				}
+			}
+			s.err = err
+			return
+		}
+		select {
+		case s.accepted <- conn:
+		case <-s.closing:
+			_ = conn.Close()
+		}
+	}
+}
+
+// failedConn carries an accept error through the channel of connections.
+type failedConn struct {
+	net.Conn
+	err error
+}
+
+// Destruct implements caddy.Destructor: the last listener is gone.
+func (s *socket) Destruct() error {
+	close(s.closing)
+	err := s.Close()
+	<-s.done
+	return err
+}
+
+// applyBacklog sets the length of the accept queue, when one was asked for.
+func (s *socket) applyBacklog() {
+	want := int(backlog.Load())
+	if want == 0 {
+		return
+	}
+	tcp, ok := s.Listener.(*net.TCPListener)
+	if !ok {
+		return
+	}
+	limit, err := setBacklog(tcp, want)
+	switch {
+	case err != nil:
+		caddy.Log().Named("opensandbox").Warn("setting server.backlog failed", zap.Error(err))
+	case limit > 0 && limit < want:
+		caddy.Log().Named("opensandbox").Warn("the kernel caps server.backlog at net.core.somaxconn",
+			zap.Int("backlog", want), zap.Int("somaxconn", limit))
+	}
+}
+
+// setBacklogs changes the wanted backlog and applies it to the open sockets, because
+// the app may be started before or after the servers that listen.
+func setBacklogs(n int) {
+	if backlog.Swap(int64(n)) == int64(n) {
+		return
+	}
+	sockets.Range(func(_, v any) bool {
+		v.(*socket).applyBacklog()
+		return true
+	})
+}
+
+// listener is one configuration's view of a socket.
+type listener struct {
+	*socket
+	key    string
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	select { // a closed listener takes no further connection even when one waits
+	case <-l.closed:
+		return nil, l.closedError()
+	default:
+	}
+	select {
+	case conn := <-l.accepted:
+		if failed, ok := conn.(failedConn); ok {
+			return nil, failed.err
+		}
+		return conn, nil
+	case <-l.closed:
+		return nil, l.closedError()
+	case <-l.done:
+		return nil, l.err
+	}
+}
+
+func (l *listener) closedError() error {
+	return &net.OpError{Op: "accept", Net: Network, Addr: l.Addr(), Err: net.ErrClosed}
+}
+
+// Close implements net.Listener; the socket closes with its last listener.
+func (l *listener) Close() error {
+	var err error
+	l.once.Do(func() {
+		close(l.closed)
+		_, err = sockets.Delete(l.key)
+	})
+	return err
+}
