@@ -45,7 +45,8 @@ type Verdict struct {
 	ExpiresB36 string
 	Signature  string
 
-	// Err is set when the request is ambiguous or malformed (status 400): no handler
-	// but the error writer may act on it.
+	// Err is set when the request is ambiguous or malformed (status 400), uses CONNECT
+	// or TRACE (405) or names a host that is not served (421). Class is then None, and no
+	// handler but the error writer may act on the request.
 	Err *apierror.Error
 }

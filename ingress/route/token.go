@@ -1,0 +1,144 @@
+package route
+
+import (
+	"strconv"
+	"strings"
+)
+
+const (
+	maxID        = 63
+	signatureLen = 9  // 8 hex digits and the key id
+	maxExpiry    = 13 // base-36 digits of 2^64−1
+)
+
+// token is a parsed route token: {id}-{port} or {id}-{port}-{expires}-{signature}.
+type token struct {
+	id                 string
+	port               uint16
+	expires, signature string
+}
+
+// parseToken reads a route token from the right, because ids contain dashes.
+// A signature has nine characters and a port at most five, so no token is both.
+func parseToken(s string) (token, bool) {
+	rest, last, ok := cutLast(s)
+	if !ok {
+		return token{}, false
+	}
+	var t token
+	if port, ok := parsePort(last); ok {
+		t = token{id: rest, port: port}
+		return t, validID(t.id)
+	}
+	if !validSignature(last) {
+		return token{}, false
+	}
+	t.signature = last
+	if rest, t.expires, ok = cutLast(rest); !ok || !validExpiry(t.expires) {
+		return token{}, false
+	}
+	if t.id, last, ok = cutLast(rest); !ok {
+		return token{}, false
+	}
+	if t.port, ok = parsePort(last); !ok {
+		return token{}, false
+	}
+	return t, validID(t.id)
+}
+
+// parseHeaderToken reads the value of a routing header: a token, optionally written
+// as a URL or host (contract 04 §3.1).
+func parseHeaderToken(s string) (token, bool) {
+	s = strings.TrimPrefix(s, "https://")
+	s = strings.TrimPrefix(s, "http://")
+	label, _, _ := strings.Cut(s, ".")
+	return parseToken(label)
+}
+
+func cutLast(s string) (before, after string, ok bool) {
+	i := strings.LastIndexByte(s, '-')
+	if i < 0 {
+		return "", "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// ValidID reports whether s can be the id of a sandbox that routes reach:
+// [A-Za-z0-9_-]{1,63} and not the first segment of a path of ours (threat row R5).
+func ValidID(s string) bool { return validID(s) }
+
+func validID(s string) bool {
+	if s == "" || len(s) > maxID {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !isAlphanumeric(c) && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return !reservedRoot(s)
+}
+
+// parsePort is the one port grammar: 1…65535 in decimal, no sign, no leading zero.
+func parsePort(s string) (uint16, bool) {
+	if s == "" || len(s) > 5 || s[0] == '0' {
+		return 0, false
+	}
+	n := 0
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	if n > 65535 {
+		return 0, false
+	}
+	return uint16(n), true
+}
+
+func validPort(s string) bool {
+	_, ok := parsePort(s)
+	return ok
+}
+
+// isNumber tells a port that is out of range from a segment that is no port at all.
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func validSignature(s string) bool {
+	if len(s) != signatureLen {
+		return false
+	}
+	for i := range signatureLen - 1 {
+		if c := s[i]; !isDigit(c) && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return isBase36(s[signatureLen-1])
+}
+
+func validExpiry(s string) bool {
+	if s == "" || len(s) > maxExpiry || (s[0] == '0' && len(s) > 1) {
+		return false
+	}
+	for i := range len(s) {
+		if !isBase36(s[i]) {
+			return false
+		}
+	}
+	_, err := strconv.ParseUint(s, 36, 64)
+	return err == nil
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isBase36(c byte) bool { return isDigit(c) || ('a' <= c && c <= 'z') }
+
+func isAlphanumeric(c byte) bool { return isBase36(c) || ('A' <= c && c <= 'Z') }
