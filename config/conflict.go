@@ -1,0 +1,84 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// conflicts warns about combinations that load but do not do what they look like,
+// and collects keys that have no effect here.
+func (d *decoder) conflicts() {
+	c, given := d.config, func(key string) bool { return d.report.Origin(key).Source != FromDefault }
+	warn := func(key, format string, args ...any) {
+		d.report.warn(d.file, lineOf(d.lines, key), key, format, args...)
+	}
+	if c.Runtime.Type == RuntimeKubernetes && d.report.Given("docker") {
+		warn("docker", "has no effect with runtime.type = \"kubernetes\"")
+	}
+	for _, key := range []string{"log.file_path", "log.access_file_path"} {
+		if given(key) && !c.Log.FileEnabled {
+			warn(key, "has no effect without log.file_enabled = true")
+		}
+	}
+	if c.RenewIntent.Redis.Enabled && !c.RenewIntent.Enabled {
+		warn("renew_intent.redis.enabled", "has no effect without renew_intent.enabled = true")
+	}
+	if given("egress.mode") && c.Egress.Image == "" {
+		warn("egress.mode", "has no effect without egress.image; create requests with a networkPolicy are refused")
+	}
+	if c.Runtime.Type == RuntimeDocker && c.Docker.NetworkMode == "host" && c.Egress.Image != "" {
+		warn("egress.image", "networkPolicy needs docker.network_mode = \"bridge\"; with \"host\" such requests are refused")
+	}
+	if c.Ingress.Mode != ModeGateway && given("ingress.public_port") {
+		warn("ingress.public_port", "has no effect without ingress.mode = \"gateway\"")
+	}
+	if c.Runtime.Type == RuntimeKubernetes {
+		d.templateFile("kubernetes.batchsandbox_template_file", c.Kubernetes.BatchSandboxTemplateFile)
+		d.templateFile("agent_sandbox.template_file", c.AgentSandbox.TemplateFile)
+	}
+	if c.Server.Loop != "auto" {
+		d.report.Inert = append(d.report.Inert, "server.loop")
+	}
+	if c.Server.HTTP != "auto" {
+		d.report.Inert = append(d.report.Inert, "server.http")
+	}
+}
+
+// templateFile looks whether a template can be used; the runtime refuses to start
+// with a bad one, and check-config should say so on a machine without a cluster.
+func (d *decoder) templateFile(key, path string) {
+	if path == "" {
+		return
+	}
+	if err := readTemplate(path); err != nil {
+		d.report.warn(d.file, lineOf(d.lines, key), key, "%v", err)
+	}
+}
+
+func readTemplate(path string) error {
+	f, err := os.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the file %s does not exist", path)
+	case err != nil:
+		return fmt.Errorf("the file cannot be read: %w", cause(err))
+	}
+	defer f.Close()
+	body, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return fmt.Errorf("the file cannot be read: %w", cause(err))
+	}
+	if len(body) > maxFileBytes {
+		return fmt.Errorf("the file is larger than %d bytes", maxFileBytes)
+	}
+	var root map[string]any
+	if err := yaml.Unmarshal(body, &root); err != nil || root == nil {
+		return errors.New("the file is not a YAML mapping")
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package config
+
+import "time"
+
+// DockerRuntime is [docker] (contract 07 §3.2); it is read with runtime.type = "docker" only.
+type DockerRuntime struct {
+	Host              string // engine address; "" = the engine client's own default
+	NetworkMode       string // "host", "bridge" or a network's name, case kept
+	APITimeout        time.Duration
+	HostIP            string
+	Adopt             string // "all" | "own"
+	Instance          string // "" = the unnamed instance
+	Publish           bool
+	LabelMetadata     bool
+	CompatLabels      bool
+	DropCapabilities  []string
+	AppArmorProfile   string
+	NoNewPrivileges   bool
+	SeccompProfile    string
+	PidsLimit         int64 // 0 = unlimited
+	PendingFailureTTL time.Duration
+	ExecdStartTimeout time.Duration
+}
+
+var dockerSection = Section{
+	Name: "docker", Only: RuntimeDocker,
+	Doc: "The Docker runtime; read only with runtime.type = \"docker\".",
+	ZH:  "Docker 运行时；仅在 runtime.type = \"docker\" 时读取。",
+	Keys: []Key{
+		{
+			Name: "host", Kind: Text, Absent: "unix:///var/run/docker.sock", check: checkEngineHost, NewKey: true,
+			Doc: "Address of the Docker Engine. The variable DOCKER_HOST wins over it; with tcp:// the standard DOCKER_TLS_VERIFY and DOCKER_CERT_PATH apply.",
+			ZH:  "Docker Engine 的地址。环境变量 DOCKER_HOST 优先；使用 tcp:// 时遵循标准的 DOCKER_TLS_VERIFY 与 DOCKER_CERT_PATH。",
+			at:  func(c *Config, _ int) any { return &c.Docker.Host },
+		},
+		{
+			Name: "network_mode", Kind: Text, Default: "host", check: checkNetworkMode,
+			Doc:     "Network of the sandboxes: bridge, the name of a network of yours, or host. With host a sandbox shares every port of the machine, so prefer bridge; networkPolicy needs bridge.",
+			ZH:      "沙箱使用的网络：bridge、自定义网络名称，或 host。host 模式下沙箱与宿主机共享全部端口，建议使用 bridge；networkPolicy 需要 bridge。",
+			Example: perRuntime(`"bridge"`, ""),
+			at:      func(c *Config, _ int) any { return &c.Docker.NetworkMode },
+		},
+		{
+			Name: "api_timeout", Kind: Integer, Default: 180, Min: bound(1),
+			Doc: "Seconds a call to the engine may take; image pulls are exempt.",
+			ZH:  "单次引擎调用的超时秒数；镜像拉取除外。",
+			at:  func(c *Config, _ int) any { return &c.Docker.APITimeout },
+		},
+		{
+			Name: "host_ip", Kind: Text, Absent: "detected", check: checkHostName,
+			Doc: "Host name or address for endpoints when the server itself runs in a container and server.host is a wildcard, for example host.docker.internal.",
+			ZH:  "服务器自身运行在容器中且 server.host 为通配地址时，端点使用的主机名或地址，例如 host.docker.internal。",
+			at:  func(c *Config, _ int) any { return &c.Docker.HostIP },
+		},
+		{
+			Name: "adopt", Kind: Text, Default: "all", Enum: []string{"all", "own"}, NewKey: true,
+			Doc: "Which sandboxes found on the engine are taken over at start: all = every one that carries OpenSandbox labels; own = only those of this instance. Use own, and an instance name, when several servers share an engine.",
+			ZH:  "启动时接管引擎上的哪些沙箱：all = 带有 OpenSandbox 标签的全部；own = 仅本实例创建的。多个服务器共享一个引擎时请使用 own 并设置 instance。",
+			at:  func(c *Config, _ int) any { return &c.Docker.Adopt },
+		},
+		{
+			Name: "instance", Kind: Text, Absent: "the unnamed instance", check: checkInstance, NewKey: true,
+			Doc: "Name of this server, written as a label on everything it creates.",
+			ZH:  "本服务器的名称，会作为标签写入其创建的所有对象。",
+			at:  func(c *Config, _ int) any { return &c.Docker.Instance },
+		},
+		{
+			Name: "publish", Kind: Boolean, Default: false, NewKey: true,
+			Doc: "Publish sandbox ports on the host. Leave it off where the server can reach container addresses: traffic through the server is authenticated, published ports are not.",
+			ZH:  "在宿主机上发布沙箱端口。服务器能直接访问容器地址时请保持关闭：经由服务器的流量受到鉴权保护，发布的端口则没有。",
+			at:  func(c *Config, _ int) any { return &c.Docker.Publish },
+		},
+		{
+			Name: "label_metadata", Kind: Boolean, Default: false, NewKey: true,
+			Doc: "Also copy sandbox metadata with prefixes that other tools obey (traefik., com.docker., caddy, ofelia., watchtower …) to container labels. Other metadata is always visible as labels.",
+			ZH:  "同时把其他工具会识别的前缀（traefik.、com.docker.、caddy、ofelia.、watchtower 等）的沙箱元数据写成容器标签。其他元数据始终作为标签可见。",
+			at:  func(c *Config, _ int) any { return &c.Docker.LabelMetadata },
+		},
+		{
+			Name: "compat_labels", Kind: Boolean, Default: false, NewKey: true,
+			Doc: "Write access tokens as clear-text container labels, so that the reference server can take the sandboxes over. Whoever can inspect containers can then read them.",
+			ZH:  "以明文容器标签写入访问令牌，以便参考实现的服务器接管沙箱。任何能查看容器的人都能读到这些令牌。",
+			at:  func(c *Config, _ int) any { return &c.Docker.CompatLabels },
+		},
+		{
+			Name: "drop_capabilities", Kind: TextList, check: checkCapability,
+			Default: []string{"AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_TIME", "SYS_TTY_CONFIG"},
+			Doc:     "Linux capabilities taken from sandboxes; [] takes none.",
+			ZH:      "从沙箱移除的 Linux 能力；[] 表示不移除。",
+			Example: perRuntime(`["AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_TIME", "SYS_TTY_CONFIG"]`, ""),
+			at:      func(c *Config, _ int) any { return &c.Docker.DropCapabilities },
+		},
+		{
+			Name: "no_new_privileges", Kind: Boolean, Default: true,
+			Doc:     "Keep processes in a sandbox from gaining privileges, for example through setuid programs.",
+			ZH:      "禁止沙箱内的进程获取新权限（例如通过 setuid 程序）。",
+			Example: perRuntime("true", ""),
+			at:      func(c *Config, _ int) any { return &c.Docker.NoNewPrivileges },
+		},
+		{
+			Name: "apparmor_profile", Kind: Text, Absent: "the engine's default",
+			Doc:     "AppArmor profile of the sandboxes, for example docker-default; \"\" = the engine's default.",
+			ZH:      "沙箱使用的 AppArmor 配置，例如 docker-default；\"\" = 引擎默认值。",
+			Example: perRuntime(`""`, ""),
+			at:      func(c *Config, _ int) any { return &c.Docker.AppArmorProfile },
+		},
+		{
+			Name: "seccomp_profile", Kind: Path, Absent: "the engine's default", FreeText: true,
+			Doc:     "Seccomp profile of the sandboxes: a file, the profile's JSON text, or unconfined; \"\" = the engine's default.",
+			ZH:      "沙箱使用的 seccomp 配置：文件路径、JSON 文本或 unconfined；\"\" = 引擎默认值。",
+			Example: perRuntime(`""`, ""),
+			at:      func(c *Config, _ int) any { return &c.Docker.SeccompProfile },
+		},
+		{
+			Name: "pids_limit", Kind: Integer, Default: 4096, Min: bound(1), Disable: true,
+			Doc:     "Most processes and threads in one sandbox; 0, -1 or \"null\" = no limit.",
+			ZH:      "单个沙箱的进程与线程数上限；0、-1 或 \"null\" = 不限制。",
+			Example: perRuntime("4096", ""),
+			at:      func(c *Config, _ int) any { return &c.Docker.PidsLimit },
+		},
+		{
+			Name: "pending_failure_ttl_seconds", Kind: Integer, Default: 3600, Min: bound(0), NewKey: true,
+			Doc: "Seconds a sandbox that failed while being created stays visible. The variable PENDING_FAILURE_TTL wins over it.",
+			ZH:  "创建失败的沙箱保持可见的秒数。环境变量 PENDING_FAILURE_TTL 优先。",
+			at:  func(c *Config, _ int) any { return &c.Docker.PendingFailureTTL },
+		},
+		{
+			Name: "execd_start_timeout_seconds", Kind: Integer, Default: 20, Min: bound(1), Max: bound(600), NewKey: true,
+			Doc: "Seconds the daemon of a new sandbox may take to answer before the create fails.",
+			ZH:  "新沙箱的守护进程必须在多少秒内应答，否则创建失败。",
+			at:  func(c *Config, _ int) any { return &c.Docker.ExecdStartTimeout },
+		},
+	},
+}

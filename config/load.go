@@ -1,0 +1,185 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// The environment variables that the server reads (contract 07 §4). OPEN_SANDBOX_API_KEY
+// and OPEN_SANDBOX_DOMAIN belong to clients and are never read here.
+const (
+	EnvPath       = "SANDBOX_CONFIG_PATH"
+	EnvAPIKey     = "OPENSANDBOX_SERVER_API_KEY"
+	EnvInsecure   = "OPENSANDBOX_INSECURE_SERVER"
+	EnvDockerHost = "DOCKER_HOST"
+	EnvPendingTTL = "PENDING_FAILURE_TTL"
+)
+
+// DefaultPath is where the file is looked for when nothing names one.
+const DefaultPath = "~/.sandbox.toml"
+
+// maxFileBytes bounds the file; real ones have a few KiB.
+const maxFileBytes = 1 << 20
+
+// Options say where configuration comes from. The zero value is the real process.
+type Options struct {
+	Path   string                           // the --config flag; "" = environment, then DefaultPath
+	Lookup func(name string) (string, bool) // environment; nil = os.LookupEnv
+	Home   string                           // what ~ means; "" = the user's home directory
+}
+
+func (o Options) env(name string) (string, bool) {
+	if o.Lookup == nil {
+		return os.LookupEnv(name)
+	}
+	return o.Lookup(name)
+}
+
+// Loaded is a configuration together with what is known about it.
+type Loaded struct {
+	Config *Config
+	Report *Report
+	Path   string // absolute
+
+	// Watch is set by the command line's --reload: apply the file again when it changes.
+	Watch bool
+
+	options Options
+}
+
+// Reload reads the same file and environment again.
+func (l *Loaded) Reload() (*Loaded, error) {
+	again, err := Load(l.options)
+	if again != nil {
+		again.Watch = l.Watch
+	}
+	return again, err
+}
+
+// Missing is the error of a file that is not there.
+type Missing struct{ Path string }
+
+// Error says what was tried and what to do.
+func (e *Missing) Error() string {
+	return "Config file " + e.Path + " not found. The [runtime] section is required, so the server needs a file:\n" +
+		"  write one with:  opensandbox-server init-config " + e.Path + " --example docker\n" +
+		"  or name one by:  --config PATH, the variable " + EnvPath + ", or the default place " + DefaultPath
+}
+
+// Resolve returns the absolute path of the file: Options.Path, else SANDBOX_CONFIG_PATH,
+// else DefaultPath. It does not look whether the file exists.
+func Resolve(o Options) (string, error) {
+	path := o.Path
+	if path == "" {
+		path, _ = o.env(EnvPath)
+	}
+	if path == "" {
+		path = DefaultPath
+	}
+	expanded, err := homes{own: o.Home}.expand(path)
+	if err != nil {
+		return "", fmt.Errorf("config path %s: %w", path, err)
+	}
+	return filepath.Abs(expanded)
+}
+
+// Load reads, validates and completes the configuration. The error is *Missing,
+// *Invalid, or says why the file cannot be read.
+func Load(o Options) (*Loaded, error) {
+	path, err := Resolve(o)
+	if err != nil {
+		return nil, err
+	}
+	body, err := read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &Missing{Path: path}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("Failed to read config file %s: %w", path, cause(err)) //nolint:staticcheck // the text of contract 07 §1
+	}
+	o.Path = path
+	return Parse(o, body)
+}
+
+// Parse does the same for a document that has been read already; Options.Path
+// names it in messages.
+func Parse(o Options, document []byte) (*Loaded, error) {
+	tree := map[string]any{}
+	document = bytes.TrimPrefix(document, []byte("\xef\xbb\xbf"))
+	if _, err := toml.NewDecoder(bytes.NewReader(document)).Decode(&tree); err != nil {
+		return nil, fmt.Errorf("Failed to read config file %s: %w", o.Path, syntax(err)) //nolint:staticcheck // the text of contract 07 §1
+	}
+	d := &decoder{
+		file: o.Path, tree: tree, lines: findPositions(document), home: homes{own: o.Home},
+		config: &Config{},
+		report: &Report{Origins: map[string]Origin{}, sections: map[string]bool{}},
+	}
+	d.renameLegacy()
+	d.decode()
+	d.environment(o)
+	d.credentials(o)
+	if len(d.invalid) == 0 {
+		d.crossFields()
+	}
+	if len(d.invalid) > 0 {
+		return nil, &Invalid{Path: o.Path, Violations: d.invalid}
+	}
+	d.unknownKeys()
+	d.conflicts()
+	d.permissions()
+	if len(d.invalid) > 0 {
+		return nil, &Invalid{Path: o.Path, Violations: d.invalid}
+	}
+	return &Loaded{Config: d.config, Report: d.report, Path: o.Path, options: o}, nil
+}
+
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if info.IsDir() {
+		return nil, errors.New("it is a directory")
+	}
+	body, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err == nil && len(body) > maxFileBytes {
+		err = fmt.Errorf("it is larger than %d bytes", maxFileBytes)
+	}
+	return body, err
+}
+
+// cause drops the path that os errors repeat.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// syntax describes a TOML error by line. The parser's text may quote a value, and an
+// unquoted API key is a likely mistake, so quoted parts are left out.
+func syntax(err error) error {
+	var p toml.ParseError
+	if !errors.As(err, &p) {
+		return errors.New("it is not valid TOML")
+	}
+	message, _, _ := strings.Cut(p.Message, "\"")
+	message, _, _ = strings.Cut(message, "'")
+	message = strings.TrimRight(strings.TrimSpace(message), ":")
+	if p.LastKey != "" {
+		return fmt.Errorf("line %d, after key %s: %s (strings need quotes)", p.Position.Line, shown(p.LastKey), message)
+	}
+	return fmt.Errorf("line %d: %s", p.Position.Line, message)
+}

@@ -1,0 +1,76 @@
+package config
+
+import (
+	"time"
+
+	"github.com/opensandbox-edge/edge/secret"
+)
+
+// RenewIntent is [renew_intent]: sandboxes that opted in live longer while they are used (contract 04 §2.2).
+type RenewIntent struct {
+	Enabled     bool
+	MinInterval time.Duration
+	Redis       RenewRedis
+}
+
+// RenewRedis carries renewals from other gateways to this server.
+type RenewRedis struct {
+	Enabled     bool
+	DSN         secret.Text // may hold a password
+	QueueKey    string
+	Concurrency int
+}
+
+var renewIntentSection = Section{
+	Name: "renew_intent",
+	Doc:  "Experimental: traffic into a sandbox that opted in (extension access.renew.extend.seconds) moves its expiry.",
+	ZH:   "实验性功能：对已开启续期（扩展 access.renew.extend.seconds）的沙箱，访问流量会推迟其到期时间。",
+	Keys: []Key{
+		{
+			Name: "enabled", Kind: Boolean, Default: false, Live: true,
+			Doc:     "Switch renewal on access on.",
+			ZH:      "启用访问续期。",
+			Example: same("false"),
+			at:      func(c *Config, _ int) any { return &c.RenewIntent.Enabled },
+		},
+		{
+			Name: "min_interval_seconds", Kind: Integer, Default: 60, Min: bound(1), Live: true,
+			Doc:     "Least seconds between two renewals of one sandbox.",
+			ZH:      "同一沙箱两次续期的最小间隔秒数。",
+			Example: same("60"),
+			at:      func(c *Config, _ int) any { return &c.RenewIntent.MinInterval },
+		},
+	},
+}
+
+var renewRedisSection = Section{
+	Name: "renew_intent.redis", Dotted: true,
+	Doc: "Needed only when other gateways serve the sandboxes' traffic; this server renews what it proxies itself without it.",
+	ZH:  "仅当沙箱流量由其他 gateway 处理时需要；本服务器代理的流量无需 Redis 即可续期。",
+	Keys: []Key{
+		{
+			Name: "enabled", Kind: Boolean, Default: false,
+			Doc: "Read renewals of other gateways from a Redis list.",
+			ZH:  "从 Redis 列表读取其他 gateway 的续期请求。",
+			at:  func(c *Config, _ int) any { return &c.RenewIntent.Redis.Enabled },
+		},
+		{
+			Name: "dsn", Kind: Secret, Absent: "none",
+			Doc: "Address of Redis: redis://, rediss:// or unix://, or \"${NAME}\" to take it from the environment.",
+			ZH:  "Redis 地址：redis://、rediss:// 或 unix://，或写 \"${NAME}\" 从环境变量读取。",
+			at:  func(c *Config, _ int) any { return &c.RenewIntent.Redis.DSN },
+		},
+		{
+			Name: "queue_key", Kind: Text, Default: "opensandbox:renew:intent", MinLength: 1,
+			Doc: "Name of the list.",
+			ZH:  "列表名称。",
+			at:  func(c *Config, _ int) any { return &c.RenewIntent.Redis.QueueKey },
+		},
+		{
+			Name: "consumer_concurrency", Kind: Integer, Default: 8, Min: bound(1),
+			Doc: "Renewals that are worked on at once.",
+			ZH:  "同时处理的续期请求数。",
+			at:  func(c *Config, _ int) any { return &c.RenewIntent.Redis.Concurrency },
+		},
+	},
+}
