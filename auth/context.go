@@ -16,6 +16,8 @@ type Decision struct {
 	Allowed bool
 	// KeyName names the matching key for logs and placeholders; "" without one.
 	KeyName string
+	// RequestID is the id that the response carries as X-Request-ID.
+	RequestID string
 }
 
 type contextKey struct{}

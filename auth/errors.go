@@ -1,0 +1,29 @@
+package auth
+
+import (
+	"net/http"
+
+	"github.com/opensandbox-edge/edge/apierror"
+)
+
+// HeaderAPIKey carries the API key; no other scheme is accepted (contract 01 §2).
+const HeaderAPIKey = "Open-Sandbox-Api-Key"
+
+// Codes of refusals made here.
+const (
+	CodeMissingKey      = "MISSING_API_KEY"
+	CodeInvalidKey      = "INVALID_API_KEY"
+	CodeForeignOrigin   = "GENERAL::FOREIGN_ORIGIN"
+	CodeMisdirectedHost = "GENERAL::MISDIRECTED_REQUEST"
+)
+
+var (
+	errMissingKey = apierror.New(http.StatusUnauthorized, CodeMissingKey,
+		"No API key was sent. Put it into the OPEN-SANDBOX-API-KEY header.")
+	errInvalidKey = apierror.New(http.StatusUnauthorized, CodeInvalidKey,
+		"The API key is not valid. Check the value of the OPEN-SANDBOX-API-KEY header.")
+	errForeignOrigin = apierror.New(http.StatusForbidden, CodeForeignOrigin,
+		"This server runs without an API key and refuses requests that a web page of another origin makes. Configure a key to allow them.")
+	errMisdirectedHost = apierror.New(http.StatusMisdirectedRequest, CodeMisdirectedHost,
+		"This server runs without an API key and answers to addresses, localhost and configured hosts only. Add the host to the public hosts or configure a key.")
+)
