@@ -1,0 +1,224 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle"
+)
+
+// plan is a create whose every input has been checked; no engine call was made yet.
+type plan struct {
+	spec     lifecycle.Spec
+	name     string
+	image    image
+	env      []string
+	argv     []string
+	platform *ocispec.Platform
+}
+
+// Create implements lifecycle.Runtime. On the usual path it makes three engine calls:
+// create, start, inspect (contract 02 §20). Nothing is asked beforehand: a missing image
+// shows as a 404 of create, a lost execd volume as a failed start.
+func (r *Runtime) Create(ctx context.Context, spec lifecycle.Spec) (lifecycle.Instance, error) {
+	p, err := r.plan(spec)
+	if err != nil {
+		return lifecycle.Instance{}, err
+	}
+	if err := r.execd.ensure(ctx, pullMissing); err != nil {
+		return lifecycle.Instance{}, err
+	}
+	if r.opts.NetworkMode == networkHost {
+		release, err := r.takeHostNetwork(ctx)
+		if err != nil {
+			return lifecycle.Instance{}, err
+		}
+		defer release()
+	}
+	if err := r.launch(ctx, p); err != nil {
+		return lifecycle.Instance{}, err
+	}
+	instance, err := r.Inspect(ctx, spec.ID)
+	if err == lifecycle.ErrNotFound { //nolint:errorlint // our own sentinel, returned bare
+		return instance, apierror.New(http.StatusInternalServerError, codeStartFailed, "The sandbox was removed while it was being started.").Because(err)
+	}
+	return instance, err
+}
+
+// plan checks and normalises a spec.
+func (r *Runtime) plan(spec lifecycle.Spec) (plan, error) {
+	p := plan{spec: spec}
+	var ok bool
+	var err error
+	if p.name, ok = containerName(spec.ID); !ok {
+		return p, fmt.Errorf("sandbox id %q is not a canonical UUID", spec.ID)
+	}
+	if spec.Platform != nil {
+		if spec.Platform.OS != "linux" || !knownPlatform(spec.Platform.OS, spec.Platform.Arch) {
+			return p, invalidParameter("platform: this server runs linux/amd64 and linux/arm64 sandboxes, not %s/%s.",
+				clip(spec.Platform.OS), clip(spec.Platform.Arch))
+		}
+		p.platform = &ocispec.Platform{OS: spec.Platform.OS, Architecture: spec.Platform.Arch}
+	}
+	if p.image, err = parseImage(spec.Image); err != nil {
+		return p, invalidParameter("image.uri is not a valid image reference.").Because(err)
+	}
+	if err := r.policy.check(p.image); err != nil {
+		return p, invalidParameter("image.uri: images from the registry %s are not allowed on this server.", clip(p.image.registry)).Because(err)
+	}
+	if p.argv, err = command(spec.Entrypoint); err != nil {
+		return p, err
+	}
+	if p.env, err = environment(spec); err != nil {
+		return p, err
+	}
+	for key, value := range spec.Metadata {
+		if strings.ContainsRune(key, 0) || strings.ContainsRune(value, 0) {
+			return p, invalidParameter("metadata: an entry contains NUL.")
+		}
+	}
+	return p, nil
+}
+
+// launch creates and starts the container. With published ports it may take more than
+// one try: somebody else can take a port between its choice and the engine's bind.
+func (r *Runtime) launch(ctx context.Context, p plan) error {
+	for attempt := 1; ; attempt++ {
+		ports, err := r.reservePorts()
+		if err != nil {
+			return err
+		}
+		id, err := r.create(ctx, p, ports)
+		if err == nil {
+			ports.release()
+			err = r.start(ctx, id)
+		}
+		ports.release()
+		if err == nil {
+			return nil
+		}
+		if !ports.taken(err) || attempt == portAttempts {
+			return r.startError(ctx, err)
+		}
+		r.discard(ctx, id)
+	}
+}
+
+// create makes the container, pulling the image first if it is missing.
+func (r *Runtime) create(ctx context.Context, p plan, ports *hostPorts) (string, error) {
+	id, err := r.createOnce(ctx, p, ports)
+	if !errdefs.IsNotFound(err) || !imageMissing(err) {
+		return id, err
+	}
+	if err := r.pullFor(ctx, p); err != nil {
+		return "", err
+	}
+	id, err = r.createOnce(ctx, p, ports)
+	if errdefs.IsNotFound(err) && imageMissing(err) {
+		// Pulled, and yet not found: removed at once, or for another platform.
+		return "", pullError(reasonNotFound, p.image, err)
+	}
+	return id, err
+}
+
+// imageMissing tells the engine's two kinds of 404 on create apart.
+func imageMissing(err error) bool { return !strings.Contains(strings.ToLower(err.Error()), "network") }
+
+// createOnce is one call. It outlives a caller that goes away: the engine carries the
+// create out anyway, and only who knows the outcome can clean up after it.
+func (r *Runtime) createOnce(ctx context.Context, p plan, ports *hostPorts) (string, error) {
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	labels, err := labelsFor(p.spec, r.opts.Instance, time.Now())
+	if err != nil {
+		return "", err
+	}
+	host := r.hostConfig(p.spec.Limits)
+	host.Mounts = r.execd.mounts()
+	config := &container.Config{
+		Image: p.image.name, Entrypoint: []string{bootstrapPath}, Cmd: p.argv, Env: p.env, Labels: labels,
+		AttachStdout: true, AttachStderr: true,
+	}
+	ports.apply(config, host)
+
+	call, cancel := r.call(context.WithoutCancel(ctx))
+	defer cancel()
+	created, err := r.engine.ContainerCreate(call, config, host, nil, p.platform, p.name)
+	if err != nil {
+		return "", err
+	}
+	if len(created.Warnings) > 0 {
+		r.log.Warn("the engine warns about a sandbox", "sandbox", p.spec.ID, "warnings", created.Warnings)
+	}
+	if files := r.execd.ready.Load(); files != nil && files.archive != nil {
+		if err := r.uploadExecd(ctx, created.ID, files.archive); err != nil {
+			return created.ID, engineError(ctx, err, codeExecdDistribution, "copying execd into the sandbox")
+		}
+	}
+	return created.ID, nil
+}
+
+// pullFor pulls the image of a sandbox with the request's login, or the server's where
+// that is shared.
+func (r *Runtime) pullFor(ctx context.Context, p plan) error {
+	login := requestLogin(p.spec.ImageAuth)
+	if login.IsZero() && r.opts.ShareRegistryAuth && !p.image.local() {
+		var err error
+		if login, err = serverLogin(ctx, p.image.registry); err != nil {
+			r.log.Warn("reading the server's registry logins failed; pulling without", "registry", p.image.registry, "error", err)
+		}
+	}
+	platform := ""
+	if p.platform != nil {
+		platform = p.platform.OS + "/" + p.platform.Architecture
+	}
+	return r.pulls.pull(ctx, p.image, platform, login)
+}
+
+// start starts the container. When it does not find its runtime files, somebody removed
+// or emptied the shared volume: it is filled again, once.
+func (r *Runtime) start(ctx context.Context, containerID string) error {
+	err := r.startOnce(ctx, containerID)
+	if err == nil || !strings.Contains(err.Error(), runtimeDir) {
+		return err
+	}
+	r.log.Warn("a sandbox did not find execd; checking the shared volume and trying once more", "error", err)
+	r.execd.invalidate()
+	if err := r.execd.ensure(ctx, pullMissing); err != nil {
+		return err
+	}
+	return r.startOnce(ctx, containerID)
+}
+
+func (r *Runtime) startOnce(ctx context.Context, containerID string) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	call, cancel := r.call(context.WithoutCancel(ctx))
+	defer cancel()
+	return r.engine.ContainerStart(call, containerID, container.StartOptions{})
+}
+
+// startError is the client's view of a failed create or start.
+func (r *Runtime) startError(ctx context.Context, err error) error {
+	if refusal := limitRefusal(err); refusal != nil {
+		return refusal
+	}
+	text := strings.ToLower(err.Error())
+	if errdefs.IsNotFound(err) && strings.Contains(text, "network") {
+		return invalidParameter("The network %q (docker.network_mode) does not exist on the engine; the operator has to create it.", r.opts.NetworkMode).Because(err)
+	}
+	if strings.Contains(text, "specify container image platform") {
+		return invalidParameter("platform: this container engine is too old to choose one.").Because(err)
+	}
+	return engineError(ctx, err, codeStartFailed, "starting the sandbox")
+}

@@ -1,0 +1,124 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+
+	"github.com/opensandbox-edge/edge/lifecycle"
+)
+
+// Delete implements lifecycle.Runtime: container with its anonymous volumes, sidecars,
+// managed volumes. It is idempotent and safe to run at the same time twice; every
+// part is tried even when another failed.
+func (r *Runtime) Delete(ctx context.Context, id string) error {
+	if _, ok := containerName(id); !ok {
+		return nil
+	}
+	c, err := r.inspect(ctx, id)
+	switch {
+	case errors.Is(err, lifecycle.ErrNotFound):
+		// Leftovers are still looked for: the container may have been removed by hand.
+		return r.deleteError(ctx, r.removeSidecars(ctx, id))
+	case err != nil:
+		return err
+	}
+	// Volumes last: they are in use until the containers are gone.
+	err = errors.Join(r.remove(ctx, c.ID), r.removeSidecars(ctx, id))
+	err = errors.Join(err, r.removeVolumes(ctx, managedVolumes(c.Config.Labels)))
+	return r.deleteError(ctx, err)
+}
+
+func (r *Runtime) deleteError(ctx context.Context, err error) error {
+	return engineError(ctx, err, codeDeleteFailed, "removing the sandbox")
+}
+
+// remove kills and removes one container by its engine id: by name it could be a
+// successor by now.
+func (r *Runtime) remove(ctx context.Context, containerID string) error {
+	call, cancel := r.call(context.WithoutCancel(ctx))
+	defer cancel()
+	err := r.engine.ContainerRemove(call, containerID, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	switch {
+	case err == nil, errdefs.IsNotFound(err):
+		return nil
+	case errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress"):
+		// Somebody else removes it. Success means gone, so wait for that.
+		return r.waitRemoved(call, containerID)
+	}
+	return err
+}
+
+func (r *Runtime) waitRemoved(ctx context.Context, containerID string) error {
+	results, failures := r.engine.ContainerWait(ctx, containerID, container.WaitConditionRemoved)
+	select {
+	case <-results:
+		return nil
+	case err := <-failures:
+		if err == nil || errdefs.IsNotFound(err) {
+			return nil
+		}
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// removeSidecars removes every egress sidecar of a sandbox, found by label.
+func (r *Runtime) removeSidecars(ctx context.Context, id string) error {
+	args := filters.NewArgs(filters.Arg("label", LabelSidecarFor+"="+id))
+	if r.opts.Adopt == AdoptOwn {
+		args.Add("label", LabelInstance+"="+r.opts.Instance)
+	}
+	call, cancel := r.call(ctx)
+	defer cancel()
+	found, err := r.engine.ContainerList(call, container.ListOptions{All: true, Filters: args})
+	if err != nil {
+		return err
+	}
+	for _, c := range found {
+		// A sandbox that carries the label from its image is nobody's sidecar.
+		if c.Labels[LabelID] == "" {
+			err = errors.Join(err, r.remove(ctx, c.ID))
+		}
+	}
+	return err
+}
+
+// removeVolumes removes the volumes a sandbox claims, if the volume itself says the
+// server made it. One still in use by another sandbox is left for that one's end.
+func (r *Runtime) removeVolumes(ctx context.Context, names []string) error {
+	var failed error
+	for _, name := range names {
+		failed = errors.Join(failed, r.removeVolume(ctx, name))
+	}
+	return failed
+}
+
+func (r *Runtime) removeVolume(ctx context.Context, name string) error {
+	call, cancel := r.call(ctx)
+	defer cancel()
+	v, err := r.engine.VolumeInspect(call, name)
+	switch {
+	case errdefs.IsNotFound(err):
+		return nil
+	case err != nil:
+		return err
+	case v.Name != name || v.Labels[LabelManagedBy] != managedByServer:
+		r.log.Warn("leaving a volume that the server did not create", "volume", name)
+		return nil
+	}
+	err = r.engine.VolumeRemove(call, name, false)
+	switch {
+	case errdefs.IsNotFound(err):
+		return nil
+	case errdefs.IsConflict(err):
+		r.log.Info("leaving a volume that is in use", "volume", name)
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,140 @@
+package docker
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opensandbox-edge/edge/lifecycle"
+)
+
+// Labels of contract 02 §2. They are written once and never change; external scripts
+// filter on LabelID and LabelSidecarFor.
+const (
+	LabelID            = "opensandbox.io/id"
+	LabelExpiresAt     = "opensandbox.io/expires-at"
+	LabelManualCleanup = "opensandbox.io/manual-cleanup"
+	LabelPlatformOS    = "opensandbox.io/platform-os"
+	LabelPlatformArch  = "opensandbox.io/platform-arch"
+	LabelSnapshotID    = "opensandbox.io/snapshot-id"
+	LabelRenewExtend   = "opensandbox.io/access-renew-extend-seconds"
+	LabelProxyPort     = "opensandbox.io/embedding-proxy-port"
+	LabelHTTPPort      = "opensandbox.io/http-port"
+	LabelEgressToken   = "opensandbox.io/egress-auth-token"
+	LabelOSSFSMounts   = "opensandbox.io/ossfs-mounts"
+	LabelManagedBy     = "opensandbox.io/volume-managed-by"
+	LabelSidecarFor    = "opensandbox.io/egress-sidecar-for"
+)
+
+// Labels of our own, ignored by the reference.
+const (
+	// LabelInstance names the server that created an object.
+	LabelInstance = "opensandbox.io/instance"
+	// LabelSeed is a JSON seed: what the other labels cannot carry exactly.
+	LabelSeed = "opensandbox.io/seed"
+	// LabelAuxiliary marks short-lived containers and the execd volume.
+	LabelAuxiliary = "opensandbox.io/auxiliary"
+)
+
+const (
+	reservedPrefix = "opensandbox.io/"
+	// managedByServer is the value of LabelManagedBy on a volume the server may remove.
+	managedByServer = "server"
+	// timeFormat is the reference's: ISO 8601 with a numeric offset and microseconds.
+	timeFormat      = "2006-01-02T15:04:05.000000-07:00"
+	timeFormatWhole = "2006-01-02T15:04:05-07:00"
+)
+
+// systemLabels is every label that means something to this server or the reference.
+// All of them are set on each sandbox, blank when absent: a label the image carries
+// would be inherited otherwise, and could make a sandbox expire, never expire, or
+// delete somebody's volume (contract 02 §14, §21.6).
+var systemLabels = []string{
+	LabelID, LabelExpiresAt, LabelManualCleanup, LabelPlatformOS, LabelPlatformArch, LabelSnapshotID, LabelRenewExtend,
+	LabelProxyPort, LabelHTTPPort, LabelEgressToken, LabelOSSFSMounts, LabelManagedBy, LabelSidecarFor,
+	LabelInstance, LabelSeed, LabelAuxiliary,
+}
+
+// obeyedPrefixes are labels other tools on the host act on: a proxy would route to the
+// sandbox, a job runner would execute a command. Metadata with such a key is kept in the
+// seed and the store and never becomes an engine label.
+var obeyedPrefixes = []string{
+	"autoheal", "caddy", "com.centurylinklabs.watchtower", "com.docker.", "com.github.", "desktop.docker.", "diun.",
+	"docker-volume-backup", "dockergen", "glance.", "homepage.", "io.containers.", "io.podman.", "lazydocker",
+	"ofelia.", "org.opencontainers.", "prometheus", "sablier.", "swarm.", "swarmpit.", "traefik.", "wud.",
+}
+
+// seed is what a lost store record is rebuilt from, beside the contract's labels.
+type seed struct {
+	Version    int               `json:"v"`
+	Image      string            `json:"image,omitempty"`
+	Entrypoint []string          `json:"entrypoint,omitempty"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+	ExecdToken bool              `json:"execdToken,omitempty"`
+}
+
+const seedVersion = 1
+
+// labelsFor are the labels of a new sandbox whose life begins at now.
+func labelsFor(spec lifecycle.Spec, instance string, now time.Time) (map[string]string, error) {
+	labels := make(map[string]string, len(systemLabels)+len(spec.Metadata))
+	for key, value := range spec.Metadata {
+		if !obeyed(key) {
+			labels[key] = value
+		}
+	}
+	for _, key := range systemLabels {
+		labels[key] = ""
+	}
+	content := seed{
+		Version: seedVersion, Image: spec.Image, Entrypoint: spec.Entrypoint,
+		Metadata: spec.Metadata, ExecdToken: spec.ExecdTokenSHA256 != "",
+	}
+	encoded, err := json.Marshal(content)
+	if err == nil && len(encoded) > maxLabelBytes {
+		content.Entrypoint = nil // a long inline script; the container's Cmd has it too
+		encoded, err = json.Marshal(content)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encoding the seed label: %w", err)
+	}
+	labels[LabelID] = spec.ID
+	labels[LabelInstance] = instance
+	labels[LabelSeed] = string(encoded)
+	labels[LabelSnapshotID] = spec.SnapshotID
+	labels[LabelRenewExtend] = spec.RenewValue
+	if spec.Timeout > 0 {
+		labels[LabelExpiresAt] = formatTime(now.Add(spec.Timeout))
+	} else {
+		labels[LabelManualCleanup] = "true"
+	}
+	if spec.Platform != nil {
+		labels[LabelPlatformOS], labels[LabelPlatformArch] = spec.Platform.OS, spec.Platform.Arch
+	}
+	return labels, nil
+}
+
+// obeyed reports a metadata key that another tool on the host would act on.
+func obeyed(key string) bool {
+	key = strings.ToLower(key)
+	for _, prefix := range obeyedPrefixes {
+		if strings.HasPrefix(key, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// formatTime writes an expiry as the reference does; the fraction is left out when zero.
+func formatTime(t time.Time) string {
+	t = t.UTC().Truncate(time.Microsecond)
+	if t.Nanosecond() == 0 {
+		return t.Format(timeFormatWhole)
+	}
+	return t.Format(timeFormat)
+}
+
+// formatPort writes a host port label.
+func formatPort(port uint16) string { return strconv.Itoa(int(port)) }

@@ -1,0 +1,173 @@
+package docker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Adopt says which sandboxes on the engine this server works with.
+type Adopt string
+
+const (
+	// AdoptAll takes every sandbox container, also those of other instances and of the
+	// reference server. It is the default.
+	AdoptAll Adopt = "all"
+	// AdoptOwn takes only containers that carry this server's instance label.
+	AdoptOwn Adopt = "own"
+)
+
+// Delivery says how execd and its bootstrap get into a sandbox.
+type Delivery string
+
+const (
+	// DeliverVolume mounts one shared, read-only volume. It is the default.
+	DeliverVolume Delivery = "volume"
+	// DeliverUpload puts the files into every container with one archive upload; it costs
+	// about 100 ms per create and needs no volume.
+	DeliverUpload Delivery = "upload"
+)
+
+// Publish makes the engine publish ports 44772 and 8080 of every sandbox.
+type Publish struct {
+	// Address is the host address the ports are bound to; invalid = 127.0.0.1.
+	Address netip.Addr
+}
+
+// Options configures a Runtime. The zero value of a field is its safer or documented default.
+type Options struct {
+	// Host is the engine's address, e.g. "unix:///var/run/docker.sock"; empty = DOCKER_HOST
+	// and the other standard variables (contract 02 §1).
+	Host string
+	// Instance names this server on the engine; it is written as a label on every object
+	// it creates. Required: 1 to 63 letters, digits, '.', '_' or '-'.
+	Instance string
+	// Adopt defaults to AdoptAll.
+	Adopt Adopt
+
+	// NetworkMode is "host", "bridge" or the name of an existing network, case kept;
+	// empty = "host", as in the reference.
+	NetworkMode string
+	// APITimeout bounds every engine call but pulls and the event stream; 0 = 180 s.
+	APITimeout time.Duration
+	// PullTimeout bounds one image pull; 0 = 30 min.
+	PullTimeout time.Duration
+	// MaxPulls bounds pulls that run at once; 0 = 3.
+	MaxPulls int
+
+	// ExecdImage is where execd and bootstrap.sh come from. Required.
+	ExecdImage string
+	// ExecdDigest is the lower-case hex SHA-256 the execd binary must have; empty accepts
+	// what ExecdImage holds (an image the operator named explicitly).
+	ExecdDigest string
+	// ExecdDelivery defaults to DeliverVolume.
+	ExecdDelivery Delivery
+
+	// DropCapabilities are removed from sandboxes; nil = the contract's list, empty = none.
+	DropCapabilities []string
+	// AllowNewPrivileges turns no-new-privileges off.
+	AllowNewPrivileges bool
+	// PidsLimit per sandbox; 0 = 4096, negative = unlimited.
+	PidsLimit int64
+	// AppArmorProfile is the name of a loaded profile; empty = the engine's default.
+	AppArmorProfile string
+	// SeccompProfile is the path of a profile in JSON, or "unconfined"; empty = the engine's default.
+	SeccompProfile string
+	// OCIRuntime is the engine's runtime for sandboxes, e.g. "runsc"; empty = its default.
+	// New fails when the engine does not know it.
+	OCIRuntime string
+
+	// ShareRegistryAuth lets requests without credentials pull with the server user's
+	// registry logins. The execd image always may.
+	ShareRegistryAuth bool
+	// AllowedRegistries are the registry hosts (with port, if any) images may come from;
+	// nil = all but link-local and metadata addresses.
+	AllowedRegistries []string
+
+	// Publish is nil unless sandbox ports are to be published on the host.
+	Publish *Publish
+	// PublishedHost is where published ports are dialled when the engine reports a wildcard
+	// address; invalid = loopback, or the engine's address when it is a remote IP.
+	PublishedHost netip.Addr
+
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+var (
+	instanceGrammar = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	networkGrammar  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`)
+	digestGrammar   = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// defaultDrop is the contract's list of capabilities no sandbox needs (contract 02 §1).
+var defaultDrop = []string{
+	"AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_TIME", "SYS_TTY_CONFIG",
+}
+
+// withDefaults fills in what was left out and returns every violation at once.
+func (o Options) withDefaults() (Options, error) {
+	var bad []error
+	reject := func(format string, args ...any) { bad = append(bad, fmt.Errorf(format, args...)) }
+
+	if !instanceGrammar.MatchString(o.Instance) {
+		reject("instance name %q: want 1 to 63 letters, digits, '.', '_' or '-'", o.Instance)
+	}
+	switch o.Adopt {
+	case "":
+		o.Adopt = AdoptAll
+	case AdoptAll, AdoptOwn:
+	default:
+		reject("docker.adopt %q: want \"all\" or \"own\"", o.Adopt)
+	}
+	if o.NetworkMode == "" {
+		o.NetworkMode = networkHost
+	}
+	switch {
+	case o.NetworkMode == "none", strings.HasPrefix(o.NetworkMode, "container:"):
+		reject("docker.network_mode %q is not supported: sandboxes need a network of their own; use \"bridge\"", o.NetworkMode)
+	case !networkGrammar.MatchString(o.NetworkMode):
+		reject("docker.network_mode %q is not a network name", o.NetworkMode)
+	}
+	if o.ExecdImage == "" {
+		reject("runtime.execd_image is required")
+	}
+	if o.ExecdDigest != "" && !digestGrammar.MatchString(o.ExecdDigest) {
+		reject("execd digest %q: want 64 lower-case hex digits", o.ExecdDigest)
+	}
+	switch o.ExecdDelivery {
+	case "":
+		o.ExecdDelivery = DeliverVolume
+	case DeliverVolume, DeliverUpload:
+	default:
+		reject("execd delivery %q: want \"volume\" or \"upload\"", o.ExecdDelivery)
+	}
+
+	o.APITimeout = orDefault(o.APITimeout, 180*time.Second)
+	o.PullTimeout = orDefault(o.PullTimeout, 30*time.Minute)
+	o.MaxPulls = orDefault(o.MaxPulls, 3)
+	o.PidsLimit = orDefault(o.PidsLimit, 4096)
+	if o.DropCapabilities == nil {
+		o.DropCapabilities = defaultDrop
+	}
+	if o.Publish != nil && !o.Publish.Address.IsValid() {
+		o.Publish = &Publish{Address: loopback}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o, errors.Join(bad...)
+}
+
+// orDefault returns v, or d when v is zero.
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}

@@ -1,0 +1,157 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle"
+)
+
+// Runtime is the lifecycle.Runtime on Docker Engine. It is safe for concurrent use.
+type Runtime struct {
+	opts    Options
+	engine  *engine
+	log     *slog.Logger
+	profile profile // the part of HostConfig that is the same for all sandboxes
+	policy  registryPolicy
+	execd   *execdSource
+	pulls   *puller
+
+	// hostSlot is held while a sandbox takes the host network, which only one can have.
+	hostSlot chan struct{}
+
+	// background work ends when stop is called; Close waits for it.
+	life       context.Context
+	stop       context.CancelFunc
+	background sync.WaitGroup
+}
+
+var _ lifecycle.Runtime = (*Runtime)(nil)
+
+// New connects to the engine, checks what the options name there (network, OCI
+// runtime, seccomp file), removes auxiliary leftovers of an earlier crash and, when the
+// execd image is present, fills the shared volume. A missing execd image does not
+// fail the start: existing sandboxes must be served; it is pulled in the background
+// and a create that needs it says what is missing.
+//
+// An unusable engine is a 503 DOCKER::INITIALIZATION_ERROR that names DOCKER_HOST.
+func New(ctx context.Context, opts Options) (*Runtime, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("docker runtime: %w", err)
+	}
+	profile, err := newProfile(opts)
+	if err != nil {
+		return nil, fmt.Errorf("docker runtime: %w", err)
+	}
+	execdImage, err := parseImage(opts.ExecdImage)
+	if err != nil {
+		return nil, fmt.Errorf("docker runtime: runtime.execd_image %q is not an image reference: %w", opts.ExecdImage, err)
+	}
+
+	startup, cancel := context.WithTimeout(ctx, opts.APITimeout)
+	defer cancel()
+	cli, err := connect(startup, opts.Host)
+	if err != nil {
+		return nil, err
+	}
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r := &Runtime{
+		opts: opts, engine: cli, log: opts.Logger, profile: profile,
+		policy:   newRegistryPolicy(opts.AllowedRegistries),
+		hostSlot: make(chan struct{}, 1),
+		life:     life, stop: stop,
+	}
+	r.pulls = newPuller(r)
+	r.execd = &execdSource{runtime: r, image: execdImage, gate: make(chan struct{}, 1)}
+
+	if err := r.checkEngine(startup); err != nil {
+		_ = r.Close()
+		return nil, err
+	}
+	r.sweepAuxiliaries(startup)
+	r.prepareExecd(startup)
+	return r, nil
+}
+
+// Name implements lifecycle.Runtime.
+func (r *Runtime) Name() string { return "docker" }
+
+// Close stops background work and releases connections; sandboxes go on.
+func (r *Runtime) Close() error {
+	r.stop()
+	r.background.Wait()
+	return r.engine.Close()
+}
+
+// checkEngine verifies at start what would otherwise fail the first create.
+func (r *Runtime) checkEngine(ctx context.Context) error {
+	if userDefined(r.opts.NetworkMode) {
+		if err := r.checkNetwork(ctx); err != nil {
+			return err
+		}
+	}
+	if r.opts.OCIRuntime == "" {
+		return nil
+	}
+	info, err := r.engine.Info(ctx)
+	if err != nil {
+		return engineError(ctx, err, codeInitialization, "asking for its OCI runtimes")
+	}
+	if _, known := info.Runtimes[r.opts.OCIRuntime]; known {
+		return nil
+	}
+	names := make([]string, 0, len(info.Runtimes))
+	for name := range info.Runtimes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return apierror.New(http.StatusServiceUnavailable, codeInitialization,
+		"The engine has no OCI runtime %q (secure_runtime.docker_runtime); it has: %s.", r.opts.OCIRuntime, strings.Join(names, ", "))
+}
+
+// prepareExecd fills the volume now if that needs no download, else in the background.
+func (r *Runtime) prepareExecd(ctx context.Context) {
+	err := r.execd.ensure(ctx, pullNever)
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, errImageAbsent) {
+		r.log.Error("preparing execd for sandboxes failed; the next create tries again", "image", r.opts.ExecdImage, "error", err)
+		return
+	}
+	r.log.Warn("the execd image is not on the engine; pulling it", "image", r.opts.ExecdImage)
+	r.background.Go(func() {
+		if err := r.execd.ensure(r.life, pullMissing); err != nil && r.life.Err() == nil {
+			r.log.Error("no sandbox can be created until the execd image is there: build it with `make images` or pull it",
+				"image", r.opts.ExecdImage, "error", err)
+		}
+	})
+}
+
+// call bounds one engine call by the API timeout.
+func (r *Runtime) call(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, r.opts.APITimeout)
+}
+
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// containerName is the deterministic name of a sandbox's container. ok is false for an
+// id that is no canonical UUID: such text must never reach an engine path.
+func containerName(id string) (name string, ok bool) {
+	parsed, err := uuid.Parse(id)
+	if err != nil || parsed.String() != id {
+		return "", false
+	}
+	return "sandbox-" + id, true
+}
