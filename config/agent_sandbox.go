@@ -8,15 +8,16 @@ type AgentSandbox struct {
 }
 
 var agentSandboxSection = Section{
-	Name: "agent_sandbox", Only: RuntimeKubernetes,
+	Name: "agent_sandbox", Chosen: true, Only: RuntimeKubernetes,
 	Doc: "Only with kubernetes.workload_provider = \"agent-sandbox\", forbidden otherwise.",
 	ZH:  "仅用于 kubernetes.workload_provider = \"agent-sandbox\"，其他情况不得出现。",
 	Keys: []Key{
 		{
 			Name: "template_file", Kind: Path, Absent: "no template",
-			Doc: "YAML file with a Sandbox that every sandbox starts from.",
-			ZH:  "作为每个沙箱基础的 Sandbox YAML 模板文件。",
-			at:  func(c *Config, _ int) any { return &c.AgentSandbox.TemplateFile },
+			Sample: `"~/sandbox-template.yaml"`,
+			Doc:    "YAML file with a Sandbox that every sandbox starts from.",
+			ZH:     "作为每个沙箱基础的 Sandbox YAML 模板文件。",
+			at:     func(c *Config, _ int) any { return &c.AgentSandbox.TemplateFile },
 		},
 		{
 			Name: "shutdown_policy", Kind: Text, Default: "Delete", Enum: []string{"Delete", "Retain"},

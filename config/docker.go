@@ -29,9 +29,10 @@ var dockerSection = Section{
 	Keys: []Key{
 		{
 			Name: "host", Kind: Text, Absent: "unix:///var/run/docker.sock", check: checkEngineHost, NewKey: true,
-			Doc: "Address of the Docker Engine. The variable DOCKER_HOST wins over it; with tcp:// the standard DOCKER_TLS_VERIFY and DOCKER_CERT_PATH apply.",
-			ZH:  "Docker Engine 的地址。环境变量 DOCKER_HOST 优先；使用 tcp:// 时遵循标准的 DOCKER_TLS_VERIFY 与 DOCKER_CERT_PATH。",
-			at:  func(c *Config, _ int) any { return &c.Docker.Host },
+			Sample: `"unix:///var/run/docker.sock"`,
+			Doc:    "Address of the Docker Engine. The variable DOCKER_HOST wins over it; with tcp:// the standard DOCKER_TLS_VERIFY and DOCKER_CERT_PATH apply.",
+			ZH:     "Docker Engine 的地址。环境变量 DOCKER_HOST 优先；使用 tcp:// 时遵循标准的 DOCKER_TLS_VERIFY 与 DOCKER_CERT_PATH。",
+			at:     func(c *Config, _ int) any { return &c.Docker.Host },
 		},
 		{
 			Name: "network_mode", Kind: Text, Default: "host", check: checkNetworkMode,
@@ -48,9 +49,10 @@ var dockerSection = Section{
 		},
 		{
 			Name: "host_ip", Kind: Text, Absent: "detected", check: checkHostName,
-			Doc: "Host name or address for endpoints when the server itself runs in a container and server.host is a wildcard, for example host.docker.internal.",
-			ZH:  "服务器自身运行在容器中且 server.host 为通配地址时，端点使用的主机名或地址，例如 host.docker.internal。",
-			at:  func(c *Config, _ int) any { return &c.Docker.HostIP },
+			Sample: `"host.docker.internal"`,
+			Doc:    "Host name or address for endpoints when the server itself runs in a container and server.host is a wildcard, for example host.docker.internal.",
+			ZH:     "服务器自身运行在容器中且 server.host 为通配地址时，端点使用的主机名或地址，例如 host.docker.internal。",
+			at:     func(c *Config, _ int) any { return &c.Docker.HostIP },
 		},
 		{
 			Name: "adopt", Kind: Text, Default: "all", Enum: []string{"all", "own"}, NewKey: true,
@@ -60,9 +62,10 @@ var dockerSection = Section{
 		},
 		{
 			Name: "instance", Kind: Text, Absent: "the unnamed instance", check: checkInstance, NewKey: true,
-			Doc: "Name of this server, written as a label on everything it creates.",
-			ZH:  "本服务器的名称，会作为标签写入其创建的所有对象。",
-			at:  func(c *Config, _ int) any { return &c.Docker.Instance },
+			Sample: `"edge-1"`,
+			Doc:    "Name of this server, written as a label on everything it creates.",
+			ZH:     "本服务器的名称，会作为标签写入其创建的所有对象。",
+			at:     func(c *Config, _ int) any { return &c.Docker.Instance },
 		},
 		{
 			Name: "publish", Kind: Boolean, Default: false, NewKey: true,

@@ -21,8 +21,8 @@ var egressSection = Section{
 		},
 		{
 			Name: "mode", Kind: Text, Default: "dns", Enum: []string{"dns", "dns+nft"},
-			Doc:     "dns = filter by name lookups; dns+nft = also filter packets by address.",
-			ZH:      "dns = 按域名解析过滤；dns+nft = 同时按地址过滤数据包。",
+			Doc:     "How a policy is enforced: dns = filter by name lookups; dns+nft = also filter packets by address.",
+			ZH:      "策略的执行方式：dns = 按域名解析过滤；dns+nft = 同时按地址过滤数据包。",
 			Example: same(`"dns"`),
 			at:      func(c *Config, _ int) any { return &c.Egress.Mode },
 		},

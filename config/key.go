@@ -51,6 +51,7 @@ type Key struct {
 
 	Doc, ZH string
 	Example map[Template]string // TOML literal written active into that template
+	Sample  string              // TOML literal shown commented out where there is no default
 
 	check func(value string) string // further rule for a non-blank string or list entry; "" = fine
 	at    func(c *Config, i int) any
@@ -60,11 +61,12 @@ type Key struct {
 type Section struct {
 	Name     string // dotted
 	Doc, ZH  string
-	Required bool // must be present when the section it sits in is
-	Dotted   bool // templates write its keys as dotted keys of the section it sits in
-	Array    bool // an array of tables
-	NewKey   bool // unknown to the reference implementation
-	Only     string
+	Required bool   // must be present when the section it sits in is
+	Dotted   bool   // templates write its keys as dotted keys of the section it sits in
+	Array    bool   // an array of tables
+	Chosen   bool   // being present is a choice: templates write even the header commented out
+	NewKey   bool   // unknown to the reference implementation
+	Only     string // the runtime.type it belongs to; "" = both
 	Keys     []Key
 
 	resize func(c *Config, n int) // with Array: make room for n elements

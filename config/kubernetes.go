@@ -51,9 +51,10 @@ var kubernetesSection = Section{
 		},
 		{
 			Name: "service_account", Kind: Text, Absent: "the namespace's default",
-			Doc: "Service account of the sandbox pods.",
-			ZH:  "沙箱 Pod 使用的 ServiceAccount。",
-			at:  func(c *Config, _ int) any { return &c.Kubernetes.ServiceAccount },
+			Sample: `"sandbox"`,
+			Doc:    "Service account of the sandbox pods.",
+			ZH:     "沙箱 Pod 使用的 ServiceAccount。",
+			at:     func(c *Config, _ int) any { return &c.Kubernetes.ServiceAccount },
 		},
 		{
 			Name: "workload_provider", Kind: Text, Default: ProviderBatchSandbox, AnyCase: true,
@@ -151,15 +152,17 @@ var execdInitResourcesSection = Section{
 	Keys: []Key{
 		{
 			Name: "limits", Kind: TextMap, Absent: "none",
-			Doc: "Upper bounds, for example { cpu = \"100m\", memory = \"128Mi\" }.",
-			ZH:  "资源上限，例如 { cpu = \"100m\", memory = \"128Mi\" }。",
-			at:  func(c *Config, _ int) any { return &c.Kubernetes.ExecdInitLimits },
+			Sample: `{ cpu = "100m", memory = "128Mi" }`,
+			Doc:    "Upper bounds, for example { cpu = \"100m\", memory = \"128Mi\" }.",
+			ZH:     "资源上限，例如 { cpu = \"100m\", memory = \"128Mi\" }。",
+			at:     func(c *Config, _ int) any { return &c.Kubernetes.ExecdInitLimits },
 		},
 		{
 			Name: "requests", Kind: TextMap, Absent: "none",
-			Doc: "Reserved amounts, for example { cpu = \"50m\", memory = \"64Mi\" }.",
-			ZH:  "资源请求量，例如 { cpu = \"50m\", memory = \"64Mi\" }。",
-			at:  func(c *Config, _ int) any { return &c.Kubernetes.ExecdInitRequests },
+			Sample: `{ cpu = "50m", memory = "64Mi" }`,
+			Doc:    "Reserved amounts, for example { cpu = \"50m\", memory = \"64Mi\" }.",
+			ZH:     "资源请求量，例如 { cpu = \"50m\", memory = \"64Mi\" }。",
+			at:     func(c *Config, _ int) any { return &c.Kubernetes.ExecdInitRequests },
 		},
 	},
 }

@@ -177,7 +177,7 @@ func syntax(err error) error {
 	}
 	message, _, _ := strings.Cut(p.Message, "\"")
 	message, _, _ = strings.Cut(message, "'")
-	message = strings.TrimRight(strings.TrimSpace(message), ":")
+	message = strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(message), ":"), " but found")
 	if p.LastKey != "" {
 		return fmt.Errorf("line %d, after key %s: %s (strings need quotes)", p.Position.Line, shown(p.LastKey), message)
 	}

@@ -12,9 +12,10 @@ var metricsSection = Section{
 	Keys: []Key{
 		{
 			Name: "listen", Kind: Text, Absent: "off", check: checkListen, NewKey: true,
-			Doc: "Address and port to serve /metrics on, for example 127.0.0.1:9464. It has no authentication: keep it on a private address.",
-			ZH:  "提供 /metrics 的地址与端口，例如 127.0.0.1:9464。该端口没有鉴权，请只绑定到私有地址。",
-			at:  func(c *Config, _ int) any { return &c.Metrics.Listen },
+			Sample: `"127.0.0.1:9464"`,
+			Doc:    "Address and port to serve /metrics on, for example 127.0.0.1:9464. It has no authentication: keep it on a private address.",
+			ZH:     "提供 /metrics 的地址与端口，例如 127.0.0.1:9464。该端口没有鉴权，请只绑定到私有地址。",
+			at:     func(c *Config, _ int) any { return &c.Metrics.Listen },
 		},
 	},
 }

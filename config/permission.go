@@ -29,7 +29,7 @@ func (d *decoder) mode(key, path, what string) {
 	if err != nil || info.Mode().Perm()&looseBits == 0 {
 		return
 	}
-	message := what + " holds credentials and other users can read or change it; run: chmod 600 " + shown(path)
+	message := what + " holds credentials and other users can read or change it; run: chmod 600 " + shownFile(path)
 	if d.config.Server.StrictModes {
 		d.fail(key, "%s", message)
 		return

@@ -56,9 +56,10 @@ var renewRedisSection = Section{
 		},
 		{
 			Name: "dsn", Kind: Secret, Absent: "none",
-			Doc: "Address of Redis: redis://, rediss:// or unix://, or \"${NAME}\" to take it from the environment.",
-			ZH:  "Redis 地址：redis://、rediss:// 或 unix://，或写 \"${NAME}\" 从环境变量读取。",
-			at:  func(c *Config, _ int) any { return &c.RenewIntent.Redis.DSN },
+			Sample: `"redis://127.0.0.1:6379/0"`,
+			Doc:    "Address of Redis: redis://, rediss:// or unix://, or \"${NAME}\" to take it from the environment.",
+			ZH:     "Redis 地址：redis://、rediss:// 或 unix://，或写 \"${NAME}\" 从环境变量读取。",
+			at:     func(c *Config, _ int) any { return &c.RenewIntent.Redis.DSN },
 		},
 		{
 			Name: "queue_key", Kind: Text, Default: "opensandbox:renew:intent", MinLength: 1,

@@ -36,15 +36,17 @@ var secureRuntimeSection = Section{
 		},
 		{
 			Name: "docker_runtime", Kind: Text, Absent: "runsc with gvisor, kata-runtime with kata",
-			Doc: "Name of the OCI runtime as the Docker Engine knows it.",
-			ZH:  "Docker Engine 中注册的 OCI 运行时名称。",
-			at:  func(c *Config, _ int) any { return &c.SecureRuntime.DockerRuntime },
+			Sample: `"runsc"`,
+			Doc:    "Name of the OCI runtime as the Docker Engine knows it.",
+			ZH:     "Docker Engine 中注册的 OCI 运行时名称。",
+			at:     func(c *Config, _ int) any { return &c.SecureRuntime.DockerRuntime },
 		},
 		{
 			Name: "k8s_runtime_class", Kind: Text, Absent: "gvisor with gvisor, kata-qemu with kata",
-			Doc: "Name of the Kubernetes RuntimeClass; required with firecracker.",
-			ZH:  "Kubernetes RuntimeClass 名称；firecracker 时必填。",
-			at:  func(c *Config, _ int) any { return &c.SecureRuntime.K8sRuntimeClass },
+			Sample: `"gvisor"`,
+			Doc:    "Name of the Kubernetes RuntimeClass; required with firecracker.",
+			ZH:     "Kubernetes RuntimeClass 名称；firecracker 时必填。",
+			at:     func(c *Config, _ int) any { return &c.SecureRuntime.K8sRuntimeClass },
 		},
 	},
 }

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"crypto/rand"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/opensandbox-edge/edge/secret"
+)
+
+// Init says what init-config is to write.
+type Init struct {
+	Path     string   // "" = DefaultPath; ~ is expanded
+	Template Template // "" = the skeleton
+	Replace  bool     // overwrite an existing file
+	Key      secret.Text
+	Home     string // what ~ means; "" = the user's home directory
+}
+
+// Written tells what Write has done.
+type Written struct {
+	Path string // absolute
+	// Beside is the BatchSandbox template written next to the file, for the Kubernetes
+	// kinds; "" otherwise, and when a file was there and Replace was not asked for.
+	Beside string
+}
+
+// BatchSandboxExample is the name of the file written beside Kubernetes configurations.
+const BatchSandboxExample = "example.batchsandbox-template.yaml"
+
+//go:embed example.batchsandbox-template.yaml
+var batchSandboxTemplate []byte
+
+// GenerateKey returns a random API key of 32 bytes in URL-safe base64.
+func GenerateKey() secret.Text {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails
+	return secret.New(base64.RawURLEncoding.EncodeToString(raw))
+}
+
+// Write writes the file, with mode 0600 and in one step: a reader sees the old file
+// or the whole new one.
+func (i Init) Write() (*Written, error) {
+	path := i.Path
+	if path == "" {
+		path = DefaultPath
+	}
+	path, err := homes{own: i.Home}.expand(path)
+	if err != nil {
+		return nil, err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
+	body := Skeleton(i.Key)
+	if i.Template != "" {
+		if body, err = Example(i.Template, i.Key); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	if err := writeFile(path, body, 0o600, i.Replace); errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("Config file already exists at %s. Use --force to overwrite.", path) //nolint:staticcheck // the text of contract 07 §6.1
+	} else if err != nil {
+		return nil, err
+	}
+	written := &Written{Path: path}
+	if i.Template == Kubernetes || i.Template == K8sZH {
+		beside := filepath.Join(filepath.Dir(path), BatchSandboxExample)
+		err := writeFile(beside, batchSandboxTemplate, 0o644, i.Replace)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		if err == nil {
+			written.Beside = beside
+		}
+	}
+	return written, nil
+}
+
+// writeFile writes a temporary file beside path and moves it there. Without replace
+// the move is a hard link, which fails when something is there already.
+func writeFile(path string, body []byte, mode fs.FileMode, replace bool) (err error) {
+	if info, err := os.Lstat(path); err == nil {
+		if info.IsDir() {
+			return fmt.Errorf("%s is a directory", path)
+		}
+		if !replace {
+			return fs.ErrExist
+		}
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".opensandbox-*.tmp") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already after a rename
+	_, err = f.Write(body)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if replace {
+		return os.Rename(f.Name(), path)
+	}
+	err = os.Link(f.Name(), path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		// File systems without hard links: the check above has to do.
+		return os.Rename(f.Name(), path)
+	}
+	return err
+}
