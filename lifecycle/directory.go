@@ -2,23 +2,35 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
+// The causes with which an Entry's Ctx ends.
+var (
+	ErrGone       = errors.New("the sandbox is gone")
+	ErrNotRunning = errors.New("the sandbox is not running")
+	ErrReplaced   = errors.New("the sandbox has another address now")
+)
+
 // Entry is one sandbox on the hot path: immutable but for the touch time. A change
 // of state or address puts a new Entry in its place; an Entry whose backend may be
 // somebody else's by now has a cancelled context.
 type Entry struct {
-	ID    string
-	State State
+	ID        string
+	BackendID string
+	State     State
 	// Generation changes whenever the address behind the id may have changed.
 	// Upstream connections are pooled per generation.
 	Generation uint64
-	Address    netip.Addr
-	Published  map[uint16]netip.AddrPort
+	// Address and Published are empty unless State is Running.
+	Address   netip.Addr
+	Published map[uint16]netip.AddrPort
 	// ExecdTokenSum is SHA-256 of the execd token; nil = this sandbox has none.
 	ExecdTokenSum *[32]byte
 	// RenewExtend is 0 unless the sandbox opted into renewal by access.
@@ -29,7 +41,8 @@ type Entry struct {
 	LastTouch *atomic.Int64
 
 	// Ctx ends with the generation: when the sandbox is deleted, paused, stopped or
-	// replaced. Upstream connections and streams are cut then.
+	// replaced. Upstream connections and streams are cut then. The Ctx of an entry
+	// that is not running has ended already.
 	Ctx    context.Context
 	cancel context.CancelCauseFunc
 }
@@ -41,10 +54,16 @@ func (e *Entry) Dial(port uint16) (addr netip.AddrPort, ok bool) {
 	if p, published := e.Published[port]; published {
 		return p, true
 	}
-	if !e.Address.IsValid() {
+	if !e.Address.IsValid() || port == 0 {
 		return netip.AddrPort{}, false
 	}
 	return netip.AddrPortFrom(e.Address, port), true
+}
+
+// sameTarget tells whether connections made for o may serve e.
+func (e *Entry) sameTarget(o *Entry) bool {
+	return e.State == Running && o.State == Running && e.BackendID == o.BackendID &&
+		e.Address == o.Address && maps.Equal(e.Published, o.Published) && o.Ctx.Err() == nil
 }
 
 // Directory answers the hot path: id → Entry. Readers never block writers.
@@ -53,6 +72,10 @@ type Directory struct {
 	entries    sync.Map // string → *Entry
 	size       atomic.Int64
 	generation atomic.Uint64
+	writing    sync.Mutex // held by writers for a few map operations, never by readers
+
+	hostPorts map[uint16]bool        // nil unless sandboxes share the host's network
+	stream    atomic.Pointer[stream] // nil without a service behind it
 }
 
 // Lookup finds the entry of an id, in memory.
@@ -62,4 +85,142 @@ func (d *Directory) Lookup(id string) (*Entry, bool) {
 		return nil, false
 	}
 	return v.(*Entry), true
+}
+
+// Len is the number of entries, in any state.
+func (d *Directory) Len() int { return int(d.size.Load()) }
+
+// Range calls yield for every entry, in no order, until it returns false.
+func (d *Directory) Range(yield func(*Entry) bool) {
+	d.entries.Range(func(_, v any) bool { return yield(v.(*Entry)) })
+}
+
+// EventAge tells how long ago the backend's event stream was last heard of, and
+// whether it is up. Without a stream it reports (0, true).
+func (d *Directory) EventAge() (age time.Duration, up bool) {
+	s := d.stream.Load()
+	if s == nil {
+		return 0, true
+	}
+	return s.age(), s.downFor() == 0
+}
+
+// Publish puts e in the place of the entry of the same id. Generation, Ctx and,
+// unless set, LastTouch are assigned here. When connections to the previous entry may
+// no longer serve e, that entry's Ctx ends.
+//
+// An id that routes could confuse with a path of the API, or that is no DNS label,
+// is refused, as is an address that no route may reach.
+func (d *Directory) Publish(e Entry) (*Entry, error) {
+	return d.publish(e, func() bool { return true })
+}
+
+// errOutdated is returned by publish when the caller's knowledge has been overtaken.
+var errOutdated = errors.New("overtaken by a newer event")
+
+// publish is Publish under a condition that is checked while no other writer runs.
+func (d *Directory) publish(e Entry, still func() bool) (*Entry, error) {
+	if !ValidID(e.ID) {
+		return nil, fmt.Errorf("publish %q: not a usable sandbox id", clip(e.ID))
+	}
+	refused := d.confine(&e)
+
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	if !still() {
+		return nil, errOutdated
+	}
+	old, exists := d.Lookup(e.ID)
+	if e.LastTouch == nil {
+		if exists {
+			e.LastTouch = old.LastTouch
+		} else {
+			e.LastTouch = new(atomic.Int64)
+		}
+	}
+	if exists && e.sameTarget(old) {
+		e.Generation, e.Ctx, e.cancel = old.Generation, old.Ctx, old.cancel
+	} else {
+		e.Generation = d.generation.Add(1)
+		e.Ctx, e.cancel = context.WithCancelCause(context.Background())
+		if e.State != Running {
+			e.cancel(ErrNotRunning)
+		}
+	}
+	d.entries.Store(e.ID, &e)
+	switch {
+	case !exists:
+		d.size.Add(1)
+	case e.State != Running:
+		old.cancel(ErrNotRunning)
+	case e.Generation != old.Generation:
+		old.cancel(ErrReplaced)
+	}
+	if refused != "" {
+		return &e, fmt.Errorf("publish %s: address refused: %s", e.ID, refused)
+	}
+	return &e, nil
+}
+
+// confine takes from e what no route may dial, and says what it took.
+func (d *Directory) confine(e *Entry) (refused string) {
+	published := make(map[uint16]netip.AddrPort, len(e.Published))
+	if e.State == Running {
+		for port, to := range e.Published {
+			if port == 0 || to.Port() == 0 || !fitsPublished(to.Addr()) {
+				refused = to.String()
+				continue
+			}
+			published[port] = to
+		}
+	}
+	switch {
+	case e.State != Running:
+		e.Address = netip.Addr{}
+	case d.hostPorts != nil:
+		// The sandbox shares the host's network: what listens on another port is the
+		// host's, so only the ports that are known to be the sandbox's can be dialled.
+		for port := range d.hostPorts {
+			if _, known := published[port]; !known && e.Address.IsValid() {
+				published[port] = netip.AddrPortFrom(e.Address, port)
+			}
+		}
+		e.Address = netip.Addr{}
+	case e.Address.IsValid() && !fitsSandbox(e.Address):
+		refused = e.Address.String()
+		e.Address = netip.Addr{}
+	}
+	e.Published = published
+	if len(published) == 0 {
+		e.Published = nil
+	}
+	return refused
+}
+
+// cut ends the generation of an id at once, because its address may be somebody
+// else's by now. The entry stays, without an address, until it is published again.
+func (d *Directory) cut(id string, state State) {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	old, ok := d.Lookup(id)
+	if !ok || old.State != Running {
+		return
+	}
+	e := *old
+	e.State, e.Address, e.Published = state, netip.Addr{}, nil
+	e.Generation = d.generation.Add(1)
+	d.entries.Store(id, &e)
+	old.cancel(ErrNotRunning)
+}
+
+// Remove takes the entry of an id away and ends its Ctx with cause.
+func (d *Directory) Remove(id string, cause error) {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	v, ok := d.entries.LoadAndDelete(id)
+	if !ok {
+		return
+	}
+	d.size.Add(-1)
+	v.(*Entry).cancel(cause)
 }

@@ -1,0 +1,99 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/opensandbox-edge/edge/apierror"
+)
+
+// Back-off of the readiness probe: milliseconds at first, because execd usually
+// answers within one, and never a grid coarser than a client would notice.
+const (
+	firstProbePause = time.Millisecond
+	maxProbePause   = 100 * time.Millisecond
+	maxProbe        = time.Second
+	// firstLook is how long execd may be silent before the backend is asked whether the
+	// sandbox still runs. Events usually tell sooner.
+	firstLook = 200 * time.Millisecond
+)
+
+// awaitExecd returns when the sandbox's execd has answered, or when its main process
+// has ended: the bootstrap starts that only after execd listens, so the sandbox had
+// been up. The instance returned is the latest one known.
+func (s *Service) awaitExecd(ctx context.Context, u *unit, inst Instance) (Instance, error) {
+	bounded, cancel := context.WithTimeoutCause(ctx, s.o.ReadyTimeout, errSilent)
+	defer cancel()
+	pause, nextLook := firstProbePause, time.Now().Add(firstLook)
+	lookGap := firstLook
+	var last error
+	for {
+		if over(inst.Status.State) {
+			return inst, nil
+		}
+		if last = s.ping(bounded, u, inst); last == nil {
+			return inst, nil
+		}
+		kicked, err := u.pauseOrKick(bounded, pause)
+		if err != nil {
+			return inst, s.silent(err, last)
+		}
+		pause = min(2*pause, maxProbePause)
+		if !kicked && time.Now().Before(nextLook) {
+			continue
+		}
+		lookGap = min(2*lookGap, 2*time.Second)
+		nextLook = time.Now().Add(lookGap)
+		now, err := s.o.Runtime.Inspect(bounded, inst.ID)
+		switch {
+		case err == nil:
+			inst = now
+		case errors.Is(err, ErrNotFound):
+			return inst, fmt.Errorf("wait for execd: %w", err)
+		}
+	}
+}
+
+var errSilent = errors.New("execd did not answer")
+
+// silent tells a client that left apart from an execd that never answered.
+func (s *Service) silent(err, last error) error {
+	if !errors.Is(err, errSilent) {
+		return err
+	}
+	return apierror.New(http.StatusInternalServerError, s.code("SANDBOX_START_FAILED"),
+		"The sandbox started, but its execd did not answer within %s.", s.o.ReadyTimeout).Because(last)
+}
+
+// over tells whether the main process has ended.
+func over(state State) bool { return state == Terminated || state == Failed }
+
+// ping dials what a route to execd would, or nothing.
+func (s *Service) ping(ctx context.Context, u *unit, inst Instance) error {
+	e := u.view.Load().with(inst).entry()
+	refused := s.directory.confine(&e)
+	addr, ok := e.Dial(ExecdPort)
+	if !ok {
+		return fmt.Errorf("the backend reports no usable address (state %s, refused %q)", e.State, refused)
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxProbe)
+	defer cancel()
+	return s.o.Prober.Ping(ctx, addr)
+}
+
+// pauseOrKick waits for d; kicked when an event cut the wait short.
+func (u *unit) pauseOrKick(ctx context.Context, d time.Duration) (kicked bool, err error) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return false, nil
+	case <-u.kick:
+		return true, nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+}

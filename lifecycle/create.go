@@ -1,0 +1,187 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opensandbox-edge/edge/apierror"
+)
+
+// errDeleted is the cause with which a delete ends a create in progress.
+var errDeleted = errors.New("deleted while it was being created")
+
+// Create makes a sandbox and returns when its execd has answered, or when its main
+// process has ended already. On an error, and when ctx ends before that, nothing of
+// it is left behind.
+func (s *Service) Create(ctx context.Context, r CreateRequest) (Sandbox, error) {
+	if !s.gate.enter() {
+		return Sandbox{}, errClosing()
+	}
+	defer s.gate.leave()
+
+	begin := s.clock.Now()
+	c, err := s.check(r, begin)
+	if err != nil {
+		return Sandbox{}, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
+	u, err := s.admit(c, begin, cancel)
+	if err != nil {
+		s.metrics.refused.Inc()
+		return Sandbox{}, err
+	}
+	defer s.pending.Add(-1)
+	defer s.release(u)
+	if len(c.ignored) > 0 {
+		s.log.InfoContext(ctx, "resource limits without effect on this runtime", "sandbox", u.id, "keys", clipAll(c.ignored))
+	}
+
+	sb, err := s.make(ctx, u, c)
+	s.metrics.created(s.RuntimeName(), s.clock.Now().Sub(begin), err)
+	if err == nil {
+		s.log.InfoContext(ctx, "sandbox created", "sandbox", u.id, "state", string(sb.Status.State), "took", s.clock.Now().Sub(begin))
+		return sb, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = errors.Join(err, cause)
+	}
+	s.log.WarnContext(ctx, "sandbox not created", "sandbox", u.id, "error", err)
+	switch {
+	case u.gone:
+	case !u.begun:
+		s.drop(u)
+	default:
+		s.undo(ctx, u, causeCreate)
+	}
+	return Sandbox{}, s.backendError(err, "SANDBOX_START_FAILED", "The sandbox could not be started")
+}
+
+// undo removes what must not stay. What could not be removed now is retried.
+func (s *Service) undo(ctx context.Context, u *unit, cause string) {
+	if left := s.teardown(ctx, u, cause); left != nil {
+		s.log.ErrorContext(ctx, "could not remove a sandbox; it will be retried", "sandbox", u.id, "cause", cause, "error", left)
+	}
+}
+
+// admit reserves the place for a new sandbox, and locks it.
+func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc) (*unit, error) {
+	if s.pending.Add(1) > int64(s.o.MaxPendingCreates) {
+		s.pending.Add(-1)
+		return nil, apierror.New(http.StatusTooManyRequests, codeTooMany, "Too many sandboxes are being created. Try again.").Retry(1)
+	}
+	u := newUnit(&view{record: Record{
+		ID: uuid.NewString(), Phase: Creating,
+		Image: c.request.Image, Platform: c.request.Platform, Entrypoint: c.request.Entrypoint,
+		Metadata: c.request.Metadata, CreatedAt: stamp(now),
+		RenewExtend: c.renewExtend, ExecdToken: !s.o.WithoutExecdToken,
+	}.Clone()})
+	u.abort = abort
+	u.lock <- struct{}{}
+
+	s.admission.Lock()
+	defer s.admission.Unlock()
+	known := s.count.Load()
+	var err error
+	switch {
+	case s.o.HostNetwork && known > 0:
+		err = apierror.New(http.StatusConflict, codeHostBusy, "Sandboxes share the host's network here, so there can be only one. Delete it first, or set docker.network_mode to \"bridge\".")
+	case s.o.MaxSandboxes > 0 && known >= int64(s.o.MaxSandboxes):
+		err = apierror.New(http.StatusTooManyRequests, codeTooMany, "This server has reached its limit of %d sandboxes. Delete one first.", s.o.MaxSandboxes).Retry(retryFull)
+	}
+	if err != nil {
+		s.pending.Add(-1)
+		return nil, err
+	}
+	s.add(u)
+	return u, nil
+}
+
+// retryFull is what a client is told to wait for when every place is taken, in seconds.
+const retryFull = 10
+
+// make takes u from nothing to live. It cleans nothing up.
+func (s *Service) make(ctx context.Context, u *unit, c checked) (Sandbox, error) {
+	if err := s.creates.acquire(ctx); err != nil {
+		return Sandbox{}, err
+	}
+	defer s.creates.release()
+	u.begun = true
+
+	// From here on a restart finds the record and removes whatever the backend has.
+	record := u.view.Load().record
+	if err := s.save(ctx, record); err != nil {
+		return Sandbox{}, err
+	}
+	ended := u.ended.Load() // read before the address is learned, see show
+	inst, err := s.o.Runtime.Create(ctx, s.spec(record, c))
+	if err != nil {
+		return Sandbox{}, err
+	}
+	started := s.clock.Now()
+	inst, err = s.awaitExecd(ctx, u, inst)
+	if err != nil {
+		return Sandbox{}, err
+	}
+	s.metrics.ready(s.RuntimeName(), s.clock.Now().Sub(started))
+
+	record.Phase = Live
+	if c.request.Timeout > 0 {
+		record.ExpiresAt = stamp(startOf(inst, record.CreatedAt, s.clock.Now()).Add(c.request.Timeout))
+	}
+	if err := s.save(ctx, record); err != nil {
+		return Sandbox{}, err
+	}
+	u.view.Store((&view{record: record}).with(inst))
+	s.arm(u)
+	if errors.Is(s.show(u, ended), errOutdated) {
+		// It ended while this was written: what is returned should say so.
+		if err := s.look(ctx, u); err != nil {
+			return Sandbox{}, err
+		}
+		if u.gone {
+			return Sandbox{}, fmt.Errorf("the sandbox disappeared: %w", ErrNotFound)
+		}
+	}
+	return u.view.Load().sandbox().clone(), nil
+}
+
+// startOf is when the container started, from which the timeout counts. The backend's
+// clock is believed within what is possible.
+func startOf(inst Instance, created, now time.Time) time.Time {
+	if inst.StartedAt.Before(created) || inst.StartedAt.After(now) {
+		return now
+	}
+	return inst.StartedAt
+}
+
+func (s *Service) spec(r Record, c checked) Spec {
+	spec := Spec{
+		ID: r.ID, Image: r.Image, ImageAuth: c.request.ImageAuth, Platform: r.Platform,
+		Entrypoint: r.Entrypoint, Env: c.request.Env, Metadata: r.Metadata,
+		Limits: c.limits, Timeout: c.request.Timeout, RenewValue: c.renewValue,
+	}
+	if r.ExecdToken {
+		sum := sha256.Sum256([]byte(DeriveExecdToken(s.o.Secret, r.ID).Reveal()))
+		spec.ExecdTokenSHA256 = hex.EncodeToString(sum[:])
+	}
+	return spec
+}
+
+func clipAll(keys []string) slog.Value {
+	const most = 10
+	short := make([]string, 0, most)
+	for _, k := range keys[:min(len(keys), most)] {
+		short = append(short, clip(k))
+	}
+	return slog.AnyValue(short)
+}

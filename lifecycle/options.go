@@ -1,0 +1,100 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/opensandbox-edge/edge/secret"
+)
+
+// Options make a Service. Runtime, Store and Secret are required; every other zero
+// value stands for the default given in its comment.
+type Options struct {
+	Runtime Runtime // stays the caller's to close, after Service.Close
+	Store   Store   // likewise
+
+	// Secret is the instance secret (LoadSecret), from which execd tokens are derived.
+	Secret secret.Text
+	// WithoutExecdToken creates sandboxes whose execd asks for no token.
+	WithoutExecdToken bool
+
+	// MaxTimeout bounds the timeout of a create request and, measured from the creation,
+	// what renewal by access may reach; 0 = unlimited. The API's renew is not bound.
+	MaxTimeout time.Duration
+
+	// AllowedRegistries are the registries an image may come from, as "host", "host:port"
+	// or "*.domain"; nil = all but link-local and metadata addresses.
+	AllowedRegistries []string
+
+	// HostNetwork says that sandboxes share the host's network: one at a time, reachable
+	// on execd's port and HostPorts only, and at loopback.
+	HostNetwork bool
+	HostPorts   []uint16
+
+	// ReadyTimeout is how long execd may take to answer after the container started; 20 s.
+	ReadyTimeout time.Duration
+	// TeardownTimeout bounds one attempt to remove a sandbox; 60 s.
+	TeardownTimeout time.Duration
+	// MaxConcurrent bounds creates at work on the backend, and separately teardowns; 32.
+	MaxConcurrent int
+	// MaxPendingCreates bounds creates in progress, waiting ones included; more are
+	// answered with 429. 256.
+	MaxPendingCreates int
+	// MaxSandboxes bounds sandboxes in any state; more are answered with 429. 0 = unlimited.
+	MaxSandboxes int
+	// MaxMetadata bounds the metadata entries of one sandbox; 128.
+	MaxMetadata int
+	// ReconcileInterval is how often the backend's list repairs what events missed; 30 s.
+	ReconcileInterval time.Duration
+
+	Prober  Prober       // default: GET http://address/ping
+	Clock   Clock        // default: the system's
+	Logger  *slog.Logger // default: none
+	Metrics *Metrics     // default: one that is not registered anywhere
+}
+
+// ExecdPort is the port of the daemon in every sandbox.
+const ExecdPort = 44772
+
+// Prober asks an execd once whether it answers.
+type Prober interface {
+	Ping(ctx context.Context, execd netip.AddrPort) error
+}
+
+// staleAfter is how long the event stream may be down before a connection to a known
+// address has to be confirmed, and a lost event may have given it to another sandbox.
+const staleAfter = 2 * time.Second
+
+func (o *Options) setDefaults() error {
+	if o.Runtime == nil || o.Store == nil || o.Secret.IsZero() {
+		return errors.New("lifecycle: Options need Runtime, Store and Secret")
+	}
+	positive(&o.ReadyTimeout, 20*time.Second)
+	positive(&o.TeardownTimeout, time.Minute)
+	positive(&o.ReconcileInterval, 30*time.Second)
+	positive(&o.MaxConcurrent, 32)
+	positive(&o.MaxPendingCreates, 256)
+	positive(&o.MaxMetadata, 128)
+	if o.Prober == nil {
+		o.Prober = newPinger()
+	}
+	if o.Clock == nil {
+		o.Clock = systemClock{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	return nil
+}
+
+func positive[T int | time.Duration](v *T, otherwise T) {
+	if *v <= 0 {
+		*v = otherwise
+	}
+}

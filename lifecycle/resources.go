@@ -1,0 +1,105 @@
+package lifecycle
+
+import (
+	"math"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Quantity grammar (contract 01 §6.5), widened by decimals and the peta units. The
+// length bound keeps a number of a million digits away from the arithmetic.
+var (
+	memoryGrammar = regexp.MustCompile(`\A(\d{1,19}(?:\.\d{1,18})?)(b|[kmgtp][bi]?)?\z`)
+	cpuGrammar    = regexp.MustCompile(`\A(\d{1,12}(?:\.\d{0,18})?|\.\d{1,18})(m)?\z`)
+	gpuGrammar    = regexp.MustCompile(`\A\d{1,4}\z`)
+)
+
+var memoryUnits = map[string]int64{
+	"": 1, "b": 1,
+	"k": 1e3, "kb": 1e3, "ki": 1 << 10,
+	"m": 1e6, "mb": 1e6, "mi": 1 << 20,
+	"g": 1e9, "gb": 1e9, "gi": 1 << 30,
+	"t": 1e12, "tb": 1e12, "ti": 1 << 40,
+	"p": 1e15, "pb": 1e15, "pi": 1 << 50,
+}
+
+// parseLimits reads the limits a runtime enforces. A limit that cannot be understood
+// is an error rather than no limit. ignored names the keys no runtime of ours knows;
+// published clients send some.
+func parseLimits(resources map[string]string) (limits Limits, ignored []string, err error) {
+	for _, key := range sortedKeys(resources) {
+		value := strings.ToLower(strings.TrimSpace(resources[key]))
+		ok := true
+		switch key {
+		case "memory":
+			limits.MemoryBytes, ok = parseMemory(value)
+		case "cpu":
+			limits.NanoCPUs, ok = parseCPU(value)
+		case "gpu":
+			limits.GPUs, ok = parseGPUs(value)
+		default:
+			ignored = append(ignored, key)
+		}
+		if !ok {
+			return Limits{}, nil, invalid("resourceLimits.%s: %q is not a valid limit; use for example %s.", key, clip(resources[key]), limitExamples[key])
+		}
+	}
+	return limits, ignored, nil
+}
+
+var limitExamples = map[string]string{
+	"memory": `"512Mi" or "1.5Gi"`,
+	"cpu":    `"500m" or "1.5"`,
+	"gpu":    `"1" or "all"`,
+}
+
+// parseMemory reads a lower-case quantity as bytes; 0 means unlimited.
+func parseMemory(s string) (int64, bool) {
+	m := memoryGrammar.FindStringSubmatch(s)
+	if m == nil {
+		return 0, false
+	}
+	return scaled(m[1], memoryUnits[m[2]])
+}
+
+// parseCPU reads cores or millicores as 10⁻⁹ cores, more than none.
+func parseCPU(s string) (int64, bool) {
+	m := cpuGrammar.FindStringSubmatch(s)
+	if m == nil {
+		return 0, false
+	}
+	unit := int64(1e9)
+	if m[2] == "m" {
+		unit = 1e6
+	}
+	n, ok := scaled(m[1], unit)
+	return n, ok && n > 0
+}
+
+// parseGPUs reads a count; "all" is -1.
+func parseGPUs(s string) (int, bool) {
+	if s == "all" {
+		return -1, true
+	}
+	if !gpuGrammar.MatchString(s) {
+		return 0, false
+	}
+	n, err := strconv.Atoi(s)
+	return n, err == nil && n > 0
+}
+
+// scaled multiplies a decimal by a unit exactly, rounding down.
+func scaled(decimal string, unit int64) (int64, bool) {
+	r, ok := new(big.Rat).SetString(decimal)
+	if !ok {
+		return 0, false
+	}
+	r.Mul(r, new(big.Rat).SetInt64(unit))
+	n := new(big.Int).Quo(r.Num(), r.Denom())
+	if !n.IsInt64() || n.Int64() == math.MaxInt64 {
+		return 0, false
+	}
+	return n.Int64(), true
+}

@@ -1,0 +1,66 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/opensandbox-edge/edge/secret"
+)
+
+// maxInspect bounds one look at the backend.
+const maxInspect = 10 * time.Second
+
+// look asks the backend how a live sandbox is, and shows it. A sandbox that is gone
+// there is removed here too; u.gone tells. The caller holds the lock.
+func (s *Service) look(ctx context.Context, u *unit) error {
+	u.stale.Store(false)
+	ended := u.ended.Load()
+	bounded, cancel := context.WithTimeout(ctx, maxInspect)
+	inst, err := s.o.Runtime.Inspect(bounded, u.id)
+	cancel()
+	switch {
+	case errors.Is(err, ErrNotFound):
+		s.log.InfoContext(ctx, "sandbox vanished from the backend", "sandbox", u.id)
+		// Leftovers of it may exist, so it goes the way of every other.
+		return s.teardown(ctx, u, causeVanished)
+	case err != nil:
+		u.stale.Store(true)
+		return err
+	}
+	u.view.Store(u.view.Load().with(inst))
+	if err := s.show(u, ended); errors.Is(err, errOutdated) {
+		u.stale.Store(true) // looked at again after the lock is released
+	}
+	return nil
+}
+
+// show puts the view into the directory. ended is what the unit's counter was before
+// the backend was asked: if it moved since, the address may be another sandbox's by
+// now, and nothing is shown.
+func (s *Service) show(u *unit, ended uint64) error {
+	e := u.view.Load().entry()
+	e.LastTouch = &u.touch
+	if u.view.Load().record.ExecdToken {
+		e.ExecdTokenSum = tokenSum(s.o.Secret, u.id)
+	}
+	_, err := s.directory.publish(e, func() bool { return u.ended.Load() == ended })
+	if err != nil && !errors.Is(err, errOutdated) {
+		s.log.Warn("sandbox without a route", "sandbox", u.id, "error", err)
+	}
+	return err
+}
+
+// entry is the view as the hot path sees it.
+func (v *view) entry() Entry {
+	return Entry{
+		ID: v.record.ID, BackendID: v.backendID, State: v.status.State,
+		Address: v.address.Unmap(), Published: v.published, RenewExtend: v.record.RenewExtend,
+	}
+}
+
+func tokenSum(instance secret.Text, id string) *[32]byte {
+	sum := sha256.Sum256([]byte(DeriveExecdToken(instance, id).Reveal()))
+	return &sum
+}

@@ -1,0 +1,117 @@
+package lifecycle
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+)
+
+// unit is what the service holds of one sandbox. Whoever changes the sandbox holds
+// its lock; readers take the view, which is replaced whole and never modified.
+type unit struct {
+	id   string
+	lock chan struct{} // holds one element while locked
+	view atomic.Pointer[view]
+
+	// gone is set, under the lock, when the sandbox was removed: whoever waited for
+	// the lock finds out here.
+	gone bool
+	// attempts counts failed teardowns in a row, under the lock.
+	attempts int
+
+	// stale says that something happened on the backend while the lock was held; the
+	// holder has it looked up on unlocking.
+	stale atomic.Bool
+	// ended counts the events after which the address may be another sandbox's.
+	ended atomic.Uint64
+	// kick wakes a create that waits for execd when the backend reports a change.
+	kick chan struct{}
+	// abort ends a create in progress; nil for sandboxes found on the backend.
+	abort context.CancelCauseFunc
+	// begun says, under the lock, that store or backend may know of the sandbox.
+	begun bool
+
+	touch atomic.Int64 // Entry.LastTouch
+}
+
+// view is a sandbox at one moment.
+type view struct {
+	record    Record
+	backendID string
+	status    Status
+	address   netip.Addr
+	published map[uint16]netip.AddrPort
+}
+
+func newUnit(v *view) *unit {
+	u := &unit{id: v.record.ID, lock: make(chan struct{}, 1), kick: make(chan struct{}, 1)}
+	u.view.Store(v)
+	return u
+}
+
+// acquire takes the lock, or gives up with the cause of ctx.
+func (u *unit) acquire(ctx context.Context) error {
+	select {
+	case u.lock <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case u.lock <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (u *unit) tryAcquire() bool {
+	select {
+	case u.lock <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// with returns a view of the same sandbox as the backend reports it now.
+func (v *view) with(inst Instance) *view {
+	n := *v
+	n.backendID, n.status = inst.BackendID, inst.Status
+	n.address, n.published = inst.Address, inst.Published
+	return &n
+}
+
+// withRecord returns a view with another record.
+func (v *view) withRecord(r Record) *view {
+	n := *v
+	n.record = r
+	return &n
+}
+
+// sandbox shares memory with the view: callers only read it. clone is for others.
+func (v *view) sandbox() Sandbox {
+	sb := Sandbox{
+		ID: v.record.ID, Image: v.record.Image, SnapshotID: v.record.SnapshotID, Platform: v.record.Platform,
+		Status: v.status, Metadata: v.record.Metadata, Entrypoint: v.record.Entrypoint,
+		ExpiresAt: v.record.ExpiresAt, CreatedAt: v.record.CreatedAt,
+	}
+	sb.Status.Since = stamp(sb.Status.Since)
+	switch v.record.Phase {
+	case Creating:
+		sb.Status = Status{State: Pending, Reason: "SANDBOX_CREATING", Message: "The sandbox is being created.", Since: v.record.CreatedAt}
+	case Deleting:
+		sb.Status.State, sb.Status.Reason, sb.Status.Message = Stopping, "SANDBOX_DELETING", "The sandbox is being removed."
+	}
+	return sb
+}
+
+func (sb Sandbox) clone() Sandbox {
+	sb.Metadata, sb.Entrypoint = maps.Clone(sb.Metadata), slices.Clone(sb.Entrypoint)
+	if sb.Platform != nil {
+		p := *sb.Platform
+		sb.Platform = &p
+	}
+	return sb
+}

@@ -1,0 +1,198 @@
+package lifecycle
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opensandbox-edge/edge/apierror"
+)
+
+// The extensions that the service itself understands (contract 01 §6.6).
+const (
+	extensionRenew = "access.renew.extend.seconds"
+	extensionPool  = "poolRef"
+)
+
+const (
+	minRenewSeconds = 300
+	maxRenewSeconds = 86400
+)
+
+// latest is the last moment that has a four-digit year, the last that every client parses.
+var latest = time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)
+
+// notRepresentable is the timeout that stands for one no time.Duration can hold.
+const notRepresentable = time.Duration(math.MaxInt64)
+
+// TimeoutSeconds turns the wire's seconds into CreateRequest.Timeout. What does not fit
+// stays recognisable, so that it is refused and does not wrap around.
+func TimeoutSeconds(n int64) time.Duration {
+	if n < 0 || n > int64(notRepresentable/time.Second) {
+		return notRepresentable
+	}
+	return time.Duration(n) * time.Second
+}
+
+// checked is what the service's own rules make of a request.
+type checked struct {
+	request     CreateRequest // normalised
+	limits      Limits
+	ignored     []string // resource keys nobody enforces
+	renewValue  string
+	renewExtend time.Duration
+}
+
+// check applies the rules of contract 01 §6.3 in their order and stops at the first
+// failure. It touches no backend.
+func (s *Service) check(r CreateRequest, now time.Time) (checked, error) {
+	c := checked{request: r}
+	rules := []func(*checked, time.Time) error{
+		s.checkRenew, s.checkPool, s.checkSnapshot, s.checkEntrypoint, s.checkMetadata,
+		s.checkPlatform, s.checkTimeout, s.checkLater, s.checkImage, s.checkVolumes,
+		s.checkWindows, s.checkEnv, s.checkLimits,
+	}
+	for _, rule := range rules {
+		if err := rule(&c, now); err != nil {
+			return checked{}, err
+		}
+	}
+	return c, nil
+}
+
+func (s *Service) checkRenew(c *checked, _ time.Time) error {
+	raw, present := c.request.Extensions[extensionRenew]
+	if !present {
+		return nil
+	}
+	value := strings.TrimSpace(raw)
+	n, err := strconv.Atoi(value)
+	if err != nil || len(value) > 8 || strings.Trim(value, "0123456789") != "" || n < minRenewSeconds || n > maxRenewSeconds {
+		// Clients match the beginning of this text (contract 04 §9.1).
+		return invalid("Invalid extensions[%q]: must be a whole number of seconds from %d to %d.", extensionRenew, minRenewSeconds, maxRenewSeconds)
+	}
+	c.renewValue, c.renewExtend = value, time.Duration(n)*time.Second
+	return nil
+}
+
+func (s *Service) checkPool(c *checked, _ time.Time) error {
+	if strings.TrimSpace(c.request.Extensions[extensionPool]) == "" {
+		return nil
+	}
+	return apierror.New(http.StatusBadRequest, codePoolRef, "extensions.poolRef: the %s runtime has no pools; create from an image.", s.o.Runtime.Name())
+}
+
+func (s *Service) checkSnapshot(c *checked, _ time.Time) error {
+	id := strings.TrimSpace(c.request.SnapshotID)
+	c.request.SnapshotID = ""
+	if id == "" {
+		return nil
+	}
+	return apierror.New(http.StatusNotFound, codeNoSnapshot, "There is no snapshot %q.", clip(id))
+}
+
+func (s *Service) checkEntrypoint(c *checked, _ time.Time) error {
+	if len(c.request.Entrypoint) == 0 {
+		return apierror.New(http.StatusBadRequest, codeInvalidEntrypoint, "entrypoint must have at least one element.")
+	}
+	for _, arg := range c.request.Entrypoint {
+		if strings.ContainsRune(arg, 0) {
+			return apierror.New(http.StatusBadRequest, codeInvalidEntrypoint, "entrypoint must not contain NUL characters.")
+		}
+	}
+	return nil
+}
+
+func (s *Service) checkMetadata(c *checked, _ time.Time) error {
+	if len(c.request.Metadata) > s.o.MaxMetadata {
+		return invalidLabel("metadata has more than %d entries.", s.o.MaxMetadata)
+	}
+	return checkLabels(c.request.Metadata)
+}
+
+func (s *Service) checkPlatform(c *checked, _ time.Time) error {
+	p := c.request.Platform
+	if p == nil {
+		return nil
+	}
+	n := Platform{OS: normal(p.OS), Arch: normal(p.Arch)}
+	if n.OS != "linux" && n.OS != "windows" {
+		return invalid("platform.os must be \"linux\" or \"windows\".")
+	}
+	if n.Arch != "amd64" && n.Arch != "arm64" {
+		return invalid("platform.arch must be \"amd64\" or \"arm64\".")
+	}
+	c.request.Platform = &n
+	return nil
+}
+
+func (s *Service) checkTimeout(c *checked, now time.Time) error {
+	t := c.request.Timeout
+	if t < 0 || t == notRepresentable || now.After(latest.Add(-t)) {
+		return invalid("timeout reaches beyond the year 9999.")
+	}
+	if s.o.MaxTimeout > 0 && t > s.o.MaxTimeout {
+		return invalid("timeout must not exceed %d seconds, the limit of this server.", int64(s.o.MaxTimeout/time.Second))
+	}
+	return nil
+}
+
+// checkLater refuses wishes that this server cannot fulfil, by name.
+func (s *Service) checkLater(c *checked, _ time.Time) error {
+	switch r := c.request; {
+	case r.SecureAccess:
+		return invalid("secureAccess is not supported by this server.")
+	case r.NetworkPolicy:
+		return invalid("networkPolicy is not supported by this server.")
+	case r.CredentialProxy:
+		return invalid("credentialProxy is not supported by this server.")
+	}
+	return nil
+}
+
+func (s *Service) checkImage(c *checked, _ time.Time) error {
+	c.request.Image = strings.TrimSpace(c.request.Image)
+	return checkImage(c.request.Image, s.o.AllowedRegistries)
+}
+
+func (s *Service) checkVolumes(c *checked, _ time.Time) error {
+	if c.request.Volumes {
+		return invalid("volumes are not supported by this server.")
+	}
+	return nil
+}
+
+func (s *Service) checkWindows(c *checked, _ time.Time) error {
+	if p := c.request.Platform; p != nil && p.OS == "windows" {
+		return invalid("platform.os: Windows sandboxes are not supported by this server; use \"linux\".")
+	}
+	return nil
+}
+
+// checkEnv refuses names that no process can receive, or that would smuggle in a
+// second variable.
+func (s *Service) checkEnv(c *checked, _ time.Time) error {
+	for _, v := range c.request.Env {
+		if v.Name == "" || strings.ContainsAny(v.Name, "=\x00\n") {
+			return invalid("env: %q is not a valid variable name.", clip(v.Name))
+		}
+		if strings.ContainsRune(v.Value, 0) {
+			return invalid("env: the value of %q contains a NUL character.", clip(v.Name))
+		}
+	}
+	return nil
+}
+
+func (s *Service) checkLimits(c *checked, _ time.Time) (err error) {
+	c.limits, c.ignored, err = parseLimits(c.request.Resources)
+	return err
+}
+
+func normal(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
