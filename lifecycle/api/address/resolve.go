@@ -1,0 +1,134 @@
+package address
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/opensandbox-edge/edge/apierror"
+)
+
+// Execd and Web are the sandbox ports a container engine may have published; every
+// other port is then reached through execd.
+const (
+	Execd uint16 = 44772
+	Web   uint16 = 8080
+)
+
+// RoutingHeader carries the route in header mode.
+const RoutingHeader = "OpenSandbox-Ingress-To"
+
+// maxLabel is the longest DNS label in octets.
+const maxLabel = 63
+
+// Target is one port of one sandbox, as one request asks for it.
+type Target struct {
+	SandboxID string
+	Port      uint16
+	Base      string // from Config.Base
+	Prefix    string // mount the request came through: "" or "/v1"
+	// Published are the host addresses of the sandbox's published ports, if any.
+	Published map[uint16]netip.AddrPort
+	// Via chooses between the configured address and the server's own proxy route.
+	Via Via
+}
+
+// Via is how a client wants to reach the sandbox.
+type Via uint8
+
+// The ways. The zero value leaves the choice to the configuration.
+const (
+	ViaConfigured Via = iota
+	ViaServer         // use_server_proxy=true
+)
+
+// Endpoint is an address without scheme or trailing slash, and the headers that
+// every request to it must carry.
+type Endpoint struct {
+	Value   string
+	Headers map[string]string
+	// ToExecd tells that requests reach execd itself, which may demand its token.
+	ToExecd bool
+}
+
+// Resolve writes the endpoint of a target.
+func (c Config) Resolve(t Target) (Endpoint, error) {
+	e, err := c.configured(t)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	if t.Via == ViaServer {
+		e.Value, e.ToExecd = t.proxyRoute(), t.Port == Execd
+	}
+	return e, nil
+}
+
+func (c Config) configured(t Target) (Endpoint, error) {
+	if c.Gateway != nil {
+		return c.Gateway.endpoint(t)
+	}
+	if value, throughExecd, ok := c.published(t); ok {
+		return Endpoint{Value: value, ToExecd: throughExecd || t.Port == Execd}, nil
+	}
+	return Endpoint{Value: t.proxyRoute(), ToExecd: t.Port == Execd}, nil
+}
+
+// proxyRoute keeps the mount prefix, because deployments may route only /v1 to this server.
+func (t Target) proxyRoute() string {
+	return t.Base + t.Prefix + "/sandboxes/" + url.PathEscape(t.SandboxID) + "/proxy/" + t.port()
+}
+
+func (t Target) port() string { return strconv.Itoa(int(t.Port)) }
+
+// published writes the form of contract 02 §7.3 when the engine published ports and
+// they are meant for clients.
+func (c Config) published(t Target) (value string, throughExecd, ok bool) {
+	if c.PublishedHost == "" {
+		return "", false, false
+	}
+	if web, found := t.Published[Web]; found && t.Port == Web {
+		return c.hostPort(web), false, true
+	}
+	if execd, found := t.Published[Execd]; found {
+		return c.hostPort(execd) + "/proxy/" + t.port(), true, true
+	}
+	return "", false, false
+}
+
+func (c Config) hostPort(at netip.AddrPort) string {
+	return net.JoinHostPort(strings.Trim(bare(c.PublishedHost), "[]"), strconv.Itoa(int(at.Port())))
+}
+
+func (g *Gateway) endpoint(t Target) (Endpoint, error) {
+	route := t.SandboxID + "-" + t.port()
+	e := Endpoint{ToExecd: t.Port == Execd}
+	switch g.Mode {
+	case Wildcard:
+		if len(route) > maxLabel {
+			return Endpoint{}, apierror.New(http.StatusBadRequest, "SANDBOX::INVALID_PARAMETER",
+				"The sandbox id and port make a host label longer than %d octets; use use_server_proxy=true.", maxLabel)
+		}
+		e.Value = route + "." + g.at(strings.TrimPrefix(bare(g.Address), "*."))
+	case URI:
+		e.Value = g.at(bare(g.Address)) + "/" + url.PathEscape(t.SandboxID) + "/" + t.port()
+	case Header:
+		e.Value = g.at(bare(g.Address))
+		e.Headers = map[string]string{RoutingHeader: route}
+	}
+	return e, nil
+}
+
+// at puts the public port behind the host part of an address that names none.
+func (g *Gateway) at(address string) string {
+	host, path, hasPath := strings.Cut(address, "/")
+	if g.PublicPort != 0 && strings.LastIndexByte(host, ':') <= strings.LastIndexByte(host, ']') {
+		host += ":" + strconv.Itoa(int(g.PublicPort))
+	}
+	if hasPath {
+		return host + "/" + path
+	}
+	return host
+}

@@ -1,0 +1,33 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/opensandbox-edge/edge/lifecycle/api/docs"
+	"github.com/opensandbox-edge/edge/lifecycle/api/openapi"
+)
+
+// documents adds the routes of the OpenAPI document and the pages that show it.
+func documents() ([]endpoint, error) {
+	document, err := openapi.JSON()
+	if err != nil {
+		return nil, err
+	}
+	files, err := docs.Files()
+	if err != nil {
+		return nil, err
+	}
+	rows := pageRows("/openapi.json", docs.NewFile("application/json", document))
+	for path, file := range files {
+		rows = append(rows, pageRows(path, file)...)
+	}
+	return rows, nil
+}
+
+func pageRows(path string, file *docs.File) []endpoint {
+	serve := func(w http.ResponseWriter, r *request) error {
+		file.ServeHTTP(w, r.Request)
+		return nil
+	}
+	return []endpoint{{http.MethodGet, path, public, serve}, {http.MethodHead, path, public, serve}}
+}

@@ -1,0 +1,100 @@
+package api
+
+import (
+	"maps"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle/api/address"
+	"github.com/opensandbox-edge/edge/lifecycle/api/decode"
+)
+
+// ExecdTokenHeader is the header execd's token travels in.
+const ExecdTokenHeader = "X-EXECD-ACCESS-TOKEN"
+
+// endpointOf answers GET /sandboxes/{id}/endpoints/{port} from memory (contract 01
+// §10, 04 §4). The port need not listen, and the sandbox need not run.
+func (h *Handler) endpointOf(w http.ResponseWriter, r *request) error {
+	var problems decode.Problems
+	port, isInt := decode.ParseInt(r.params["port"])
+	if !isInt {
+		problems.Add(decode.Loc{"path", "port"}, "int_parsing", "must be an integer")
+	}
+	viaServer := r.truth(&problems, "use_server_proxy")
+	expires, signed := r.last("expires")
+	if _, ok := decode.ParseInt(expires); signed && !ok {
+		problems.Add(decode.Loc{"query", "expires"}, "int_parsing", "must be Unix seconds")
+	}
+	if err := problems.Err(); err != nil {
+		return err
+	}
+	switch {
+	case viaServer && signed:
+		return apierror.New(http.StatusBadRequest, decode.Code,
+			"use_server_proxy cannot be combined with expires: leave one of them out.")
+	case signed:
+		return apierror.New(http.StatusBadRequest, "SANDBOX::API_NOT_SUPPORTED",
+			"This server does not hand out signed routes: leave expires out.")
+	case port < 1 || port > 65535:
+		return apierror.New(http.StatusBadRequest, "DOCKER::INVALID_PORT", "The port must be between 1 and 65535.")
+	}
+	id := r.params["sandboxId"]
+	entry, found := h.service.Directory().Lookup(id)
+	if !found {
+		return h.service.NotFound(id)
+	}
+	base, err := h.options.Addresses.Base(h.publicHost(r.Request))
+	if err != nil {
+		return err
+	}
+	target := address.Target{
+		SandboxID: entry.ID,
+		Port:      uint16(port),
+		Base:      base,
+		Prefix:    r.prefix,
+		Published: entry.Published,
+	}
+	if viaServer {
+		target.Via = address.ViaServer
+	}
+	resolved, err := h.options.Addresses.Resolve(target)
+	if err != nil {
+		return err
+	}
+	headers := maps.Clone(resolved.Headers)
+	if token := h.service.ExecdToken(entry.ID); resolved.ToExecd && !token.IsZero() {
+		if headers == nil {
+			headers = map[string]string{}
+		}
+		// This answer is how the client learns the token; it is never stored or logged.
+		headers[ExecdTokenHeader] = token.Reveal()
+	}
+	return writeJSON(w, http.StatusOK, wireEndpoint{Endpoint: resolved.Value, Headers: headers})
+}
+
+// publicHost is the host that the client called: the last X-Forwarded-Host when a
+// trusted proxy says so, else Host.
+func (h *Handler) publicHost(r *http.Request) string {
+	if forwarded := r.Header.Values("X-Forwarded-Host"); len(forwarded) > 0 && h.trusts(r.RemoteAddr) {
+		hosts := strings.Split(forwarded[len(forwarded)-1], ",")
+		if host := strings.TrimSpace(hosts[len(hosts)-1]); host != "" {
+			return host
+		}
+	}
+	return r.Host
+}
+
+func (h *Handler) trusts(peer string) bool {
+	at, err := netip.ParseAddrPort(peer)
+	if err != nil {
+		return false
+	}
+	for _, prefix := range h.options.TrustedProxies {
+		if prefix.Contains(at.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,35 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/opensandbox-edge/edge/auth"
+)
+
+// health is the liveness probe: it tells that the process answers, nothing more.
+func (h *Handler) health(w http.ResponseWriter, _ *request) error {
+	return writeJSON(w, http.StatusOK, map[string]string{"status": "healthy"})
+}
+
+// readiness answers GET /health/ready. Strangers learn ready or not; which component
+// is missing is for callers with a key (threat X11).
+func (h *Handler) readiness(w http.ResponseWriter, r *request) error {
+	state := h.service.Ready()
+	answer := struct {
+		Status     string            `json:"status"`
+		Code       string            `json:"code,omitempty"` // every error answer has code and message
+		Message    string            `json:"message,omitempty"`
+		Components map[string]string `json:"components,omitempty"`
+	}{Status: "ready"}
+	status := http.StatusOK
+	if !state.Ready {
+		status = http.StatusServiceUnavailable
+		answer.Status, answer.Code = "not_ready", "GENERAL::NOT_READY"
+		answer.Message = "The server cannot work on sandboxes yet, or at present; ask with the API key for details."
+		w.Header().Set("Retry-After", "1")
+	}
+	if decision, ok := auth.FromContext(r.Context()); ok && decision.Allowed {
+		answer.Components = state.Components
+	}
+	return writeJSON(w, status, answer)
+}
