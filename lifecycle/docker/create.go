@@ -71,7 +71,7 @@ func (r *Runtime) plan(spec lifecycle.Spec) (plan, error) {
 	if p.image, err = parseImage(spec.Image); err != nil {
 		return p, invalidParameter("image.uri is not a valid image reference.").Because(err)
 	}
-	if err := r.policy.check(p.image); err != nil {
+	if err := checkRegistry(p.image); err != nil {
 		return p, invalidParameter("image.uri: images from the registry %s are not allowed on this server.", clip(p.image.registry)).Because(err)
 	}
 	if p.argv, err = command(spec.Entrypoint); err != nil {

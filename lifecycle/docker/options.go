@@ -84,9 +84,6 @@ type Options struct {
 	// ShareRegistryAuth lets requests without credentials pull with the server user's
 	// registry logins. The execd image always may.
 	ShareRegistryAuth bool
-	// AllowedRegistries are the registry hosts (with port, if any) images may come from;
-	// nil = all but link-local and metadata addresses.
-	AllowedRegistries []string
 
 	// Publish is nil unless sandbox ports are to be published on the host.
 	Publish *Publish

@@ -52,39 +52,17 @@ func parseImage(text string) (image, error) {
 // local reports an image that no registry can serve.
 func (i image) local() bool { return i.registry == "" }
 
-// registryPolicy decides which registries the engine may be sent to: a pull makes the
-// daemon connect to a host of the client's choice.
-type registryPolicy struct {
-	allowed map[string]bool // nil = all but link-local and metadata addresses
-}
-
-func newRegistryPolicy(allowed []string) registryPolicy {
-	if allowed == nil {
-		return registryPolicy{}
-	}
-	p := registryPolicy{allowed: make(map[string]bool, len(allowed))}
-	for _, host := range allowed {
-		p.allowed[strings.ToLower(strings.TrimSpace(host))] = true
-	}
-	return p
-}
-
 var errRegistryRefused = errors.New("this server does not pull from that registry")
 
-// check refuses an image whose registry may not be contacted.
-func (p registryPolicy) check(i image) error {
+// checkRegistry refuses what no policy may allow: a pull makes the daemon connect to a
+// host of the client's choice, and cloud metadata services trust whoever can reach them.
+// Which of the other registries are allowed is the service's rule.
+func checkRegistry(i image) error {
+	host := strings.TrimSuffix(hostOnly(strings.ToLower(i.registry)), ".")
 	if i.local() {
 		return nil
 	}
-	registry := strings.ToLower(i.registry)
-	if p.allowed != nil {
-		if !p.allowed[registry] {
-			return errRegistryRefused
-		}
-		return nil
-	}
-	host := hostOnly(registry)
-	if metadataNames[strings.TrimSuffix(host, ".")] {
+	if metadataNames[host] {
 		return errRegistryRefused
 	}
 	addr, numeric, ok := parseAddress(host)

@@ -23,7 +23,6 @@ type Runtime struct {
 	engine  *engine
 	log     *slog.Logger
 	profile profile // the part of HostConfig that is the same for all sandboxes
-	policy  registryPolicy
 	execd   *execdSource
 	pulls   *puller
 
@@ -68,7 +67,6 @@ func New(ctx context.Context, opts Options) (*Runtime, error) {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &Runtime{
 		opts: opts, engine: cli, log: opts.Logger, profile: profile,
-		policy:   newRegistryPolicy(opts.AllowedRegistries),
 		hostSlot: make(chan struct{}, 1),
 		life:     life, stop: stop,
 	}

@@ -1,0 +1,23 @@
+package main
+
+import "time"
+
+// The names the images get. Configuration files written by `init-config` name the same
+// tag; a release passes -tag.
+const (
+	execdRepository = "opensandbox/execd"
+	demoRepository  = "opensandbox/demo"
+	defaultTag      = "latest"
+)
+
+// Labels on the images.
+const (
+	// labelExecdDigest is the SHA-256 of /execd, lower-case hex.
+	labelExecdDigest   = "opensandbox.io/execd-digest"
+	labelBusyboxDigest = "opensandbox.io/busybox-digest"
+	labelTitle         = "org.opencontainers.image.title"
+	labelLicenses      = "org.opencontainers.image.licenses"
+)
+
+// built is the one time in every image: a date in the past that tools show sensibly.
+var built = time.Date(2025, time.January, 1, 0, 0, 0, 0, time.UTC)
