@@ -1,0 +1,71 @@
+// Command opensandbox-execd is the one binary that goes into every sandbox. What
+// it is depends on how it is called:
+//
+//	execd [flags]                 the daemon
+//	bootstrap.sh [entrypoint…]    the init: starts the daemon, then the entrypoint
+//	execd bootstrap [entrypoint…] the same
+//	execd version                 prints what was built
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/opensandbox-edge/edge/execd/bootstrap"
+)
+
+func main() {
+	// A log reader that went away must not end the sandbox: with a listener, writes
+	// to a broken stdout fail instead. Children are not affected.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	os.Exit(run(os.Args))
+}
+
+func run(args []string) int {
+	name, rest := filepath.Base(args[0]), args[1:]
+	if name == "bootstrap.sh" || name == "bootstrap" {
+		return initialize(rest, false)
+	}
+	if len(rest) > 0 {
+		switch rest[0] {
+		case "bootstrap":
+			return initialize(rest[1:], false)
+		case bootstrap.AfterPreScript:
+			return initialize(rest[1:], true)
+		case "version":
+			fmt.Println(version())
+			return 0
+		}
+	}
+	return serve(rest, os.Environ())
+}
+
+func initialize(entrypoint []string, sourced bool) int {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("component", "bootstrap")
+	config := bootstrap.FromEnvironment(entrypoint, os.Environ(), log)
+	config.Sourced = sourced
+	return bootstrap.Run(config)
+}
+
+// version is one line: component, version, commit, Go version, platform.
+func version() string {
+	module, commit := "devel", "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" {
+			module = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	return fmt.Sprintf("opensandbox-execd %s commit %s %s %s/%s", module, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}

@@ -1,0 +1,76 @@
+package execd
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/opensandbox-edge/edge/execd/problem"
+	"github.com/opensandbox-edge/edge/secret"
+)
+
+// TokenHeader carries the access token on every request.
+const TokenHeader = "X-EXECD-ACCESS-TOKEN"
+
+// Access decides who may call. It keeps the SHA-256 of the token and nothing
+// else, so that whoever reads the daemon's environment or memory learns nothing
+// that opens it. The zero value is open to everyone.
+type Access struct {
+	closed bool
+	digest [sha256.Size]byte
+}
+
+// AccessByToken admits the bearer of token; an empty one leaves the daemon open.
+func AccessByToken(token secret.Text) Access {
+	if token.IsZero() {
+		return Access{}
+	}
+	return Access{closed: true, digest: sha256.Sum256([]byte(token.Reveal()))}
+}
+
+// AccessByHash admits the bearer of the token whose SHA-256 is given in
+// hexadecimal. Anything that is no such hash is an error, never an open daemon.
+func AccessByHash(hash string) (Access, error) {
+	raw, err := hex.DecodeString(hash)
+	if err != nil || len(raw) != sha256.Size {
+		return Access{}, errors.New("the access token hash is not the hexadecimal form of a SHA-256")
+	}
+	return Access{closed: true, digest: [sha256.Size]byte(raw)}, nil
+}
+
+// Required reports whether a token is needed at all.
+func (a Access) Required() bool { return a.closed }
+
+// admits compares in constant time. A repeated header is refused: which of the
+// values counts would depend on who reads it.
+func (a Access) admits(h http.Header) bool {
+	if !a.closed {
+		return true
+	}
+	values := h.Values(TokenHeader)
+	if len(values) != 1 {
+		return false
+	}
+	digest := sha256.Sum256([]byte(values[0]))
+	return subtle.ConstantTimeCompare(digest[:], a.digest[:]) == 1
+}
+
+// authenticate guards everything but the liveness probe.
+func (s *Server) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		probe := r.URL.Path == "/ping" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+		if probe || s.options.Access.admits(r.Header) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		const text = "Unauthorized: invalid or missing header " + TokenHeader
+		body, _ := json.Marshal(map[string]string{"code": problem.Unauthorized, "message": text, "error": text})
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write(body)
+	})
+}

@@ -1,0 +1,151 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/execd/problem"
+)
+
+// Options configures a Handler.
+type Options struct {
+	Header string // the daemon's own credential header, never forwarded
+	Log    *slog.Logger
+}
+
+// credentials of the server and the gateway that some SDKs send along with every
+// request; a process in the sandbox has no business with them.
+var credentials = []string{"OPEN-SANDBOX-API-KEY", "OpenSandbox-Secure-Access", "OPENSANDBOX-EGRESS-AUTH"}
+
+// Handler proxies to loopback ports. Make it with New.
+type Handler struct {
+	options   Options
+	transport *http.Transport
+	reverse   *httputil.ReverseProxy
+	own       atomic.Int64 // the daemon's port
+}
+
+type targetKey struct{}
+
+type target struct {
+	port int
+	url  *url.URL
+}
+
+// New makes a Handler with one connection pool for all ports.
+func New(o Options) *Handler {
+	h := &Handler{options: o}
+	h.transport = &http.Transport{
+		Proxy:               nil, // HTTP_PROXY is for the sandbox's outbound traffic
+		DialContext:         dialLoopback,
+		DisableCompression:  true, // bytes pass as they are
+		MaxIdleConnsPerHost: 32,
+		MaxIdleConns:        128,
+		IdleConnTimeout:     90 * time.Second,
+		ForceAttemptHTTP2:   false,
+	}
+	h.reverse = &httputil.ReverseProxy{
+		Rewrite:       h.rewrite,
+		Transport:     h.transport,
+		FlushInterval: -1,
+		ErrorHandler:  h.fail,
+		ErrorLog:      slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+	}
+	return h
+}
+
+// Refuse names the daemon's own port, which is never dialled: the request would
+// come round for ever.
+func (h *Handler) Refuse(port int) { h.own.Store(int64(port)) }
+
+// Close drops idle connections.
+func (h *Handler) Close() { h.transport.CloseIdleConnections() }
+
+// ServePath proxies r; rest is the raw path after "/proxy".
+func (h *Handler) ServePath(w http.ResponseWriter, r *http.Request, rest string) {
+	port, raw, err := split(rest)
+	if err == nil && int64(port) == h.own.Load() {
+		err = apierror.New(http.StatusBadRequest, problem.InvalidRequestBody, "port %d is the daemon itself; call it directly", port)
+	}
+	var u *url.URL
+	if err == nil {
+		u, err = backend(r, port, raw)
+	}
+	if err != nil {
+		apierror.Write(w, err)
+		return
+	}
+	h.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target{port, u})))
+}
+
+func backend(r *http.Request, port int, raw string) (*url.URL, error) {
+	raw = clean(raw)
+	path, err := url.PathUnescape(raw)
+	if err != nil {
+		return nil, problem.Invalid("the path is not validly encoded")
+	}
+	return &url.URL{
+		Scheme: "http", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		Path: path, RawPath: raw, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
+	}, nil
+}
+
+func (h *Handler) rewrite(p *httputil.ProxyRequest) {
+	t := p.In.Context().Value(targetKey{}).(target) //nolint:forcetypeassert // ServePath is the only caller and always sets it
+	p.Out.URL = t.url
+	p.Out.Host = p.In.Host
+	p.Out.Header.Del(h.options.Header)
+	for _, name := range credentials {
+		p.Out.Header.Del(name)
+	}
+	// Hop-by-hop headers and the forwarding headers are gone by now; the chain is
+	// rebuilt as what came in plus the peer.
+	if chain := p.In.Header["X-Forwarded-For"]; len(chain) > 0 {
+		p.Out.Header["X-Forwarded-For"] = chain
+	} else if real := p.In.Header.Get("X-Real-IP"); real != "" {
+		p.Out.Header.Set("X-Forwarded-For", real)
+	}
+	proto := p.In.Header.Get("X-Forwarded-Proto")
+	p.SetXForwarded()
+	p.Out.Header.Del("X-Forwarded-Host")
+	if proto == "https" { // a front has ended TLS; the backend's links and cookies depend on it
+		p.Out.Header.Set("X-Forwarded-Proto", proto)
+	}
+}
+
+// fail answers when nothing came back from the backend.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	t, _ := r.Context().Value(targetKey{}).(target)
+	h.options.Log.Debug("proxy", "port", t.port, "error", err)
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // the client has left
+	}
+	apierror.Write(w, apierror.New(http.StatusBadGateway, problem.RuntimeError,
+		"Bad Gateway: nothing answers on port %d of the sandbox.", t.port).Because(err))
+}
+
+// dialLoopback tries both loopback addresses: programs differ in which they bind.
+func dialLoopback(ctx context.Context, _, addr string) (net.Conn, error) {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	d := net.Dialer{Timeout: 5 * time.Second}
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", port))
+	if err == nil {
+		return conn, nil
+	}
+	if six, err6 := d.DialContext(ctx, "tcp", net.JoinHostPort("::1", port)); err6 == nil {
+		return six, nil
+	}
+	return nil, err
+}
