@@ -43,6 +43,14 @@ func GenerateKey() secret.Text {
 	return secret.New(base64.RawURLEncoding.EncodeToString(raw))
 }
 
+// Exists is the error of a file that Write may not replace.
+type Exists struct{ Path string }
+
+// Error names the file and the flag.
+func (e *Exists) Error() string {
+	return "Config file already exists at " + e.Path + ". Use --force to overwrite."
+}
+
 // Write writes the file, with mode 0600 and in one step: a reader sees the old file
 // or the whole new one.
 func (i Init) Write() (*Written, error) {
@@ -67,7 +75,7 @@ func (i Init) Write() (*Written, error) {
 		return nil, err
 	}
 	if err := writeFile(path, body, 0o600, i.Replace); errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("Config file already exists at %s. Use --force to overwrite.", path) //nolint:staticcheck // the text of contract 07 §6.1
+		return nil, &Exists{Path: path}
 	} else if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,20 @@ func (e *Missing) Error() string {
 		"  or name one by:  --config PATH, the variable " + EnvPath + ", or the default place " + DefaultPath
 }
 
+// Unreadable is the error of a file that cannot be read, or is not TOML.
+type Unreadable struct {
+	Path  string
+	Cause error
+}
+
+// Error names the file and the cause; the cause never quotes a value of the file.
+func (e *Unreadable) Error() string {
+	return "Failed to read config file " + e.Path + ": " + e.Cause.Error()
+}
+
+// Unwrap gives errors.Is the cause.
+func (e *Unreadable) Unwrap() error { return e.Cause }
+
 // Resolve returns the absolute path of the file: Options.Path, else SANDBOX_CONFIG_PATH,
 // else DefaultPath. It does not look whether the file exists.
 func Resolve(o Options) (string, error) {
@@ -92,7 +106,7 @@ func Resolve(o Options) (string, error) {
 }
 
 // Load reads, validates and completes the configuration. The error is *Missing,
-// *Invalid, or says why the file cannot be read.
+// *Unreadable or *Invalid.
 func Load(o Options) (*Loaded, error) {
 	path, err := Resolve(o)
 	if err != nil {
@@ -103,7 +117,7 @@ func Load(o Options) (*Loaded, error) {
 		return nil, &Missing{Path: path}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("Failed to read config file %s: %w", path, cause(err)) //nolint:staticcheck // the text of contract 07 §1
+		return nil, &Unreadable{Path: path, Cause: cause(err)}
 	}
 	o.Path = path
 	return Parse(o, body)
@@ -115,7 +129,7 @@ func Parse(o Options, document []byte) (*Loaded, error) {
 	tree := map[string]any{}
 	document = bytes.TrimPrefix(document, []byte("\xef\xbb\xbf"))
 	if _, err := toml.NewDecoder(bytes.NewReader(document)).Decode(&tree); err != nil {
-		return nil, fmt.Errorf("Failed to read config file %s: %w", o.Path, syntax(err)) //nolint:staticcheck // the text of contract 07 §1
+		return nil, &Unreadable{Path: o.Path, Cause: syntax(err)}
 	}
 	d := &decoder{
 		file: o.Path, tree: tree, lines: findPositions(document), home: homes{own: o.Home},

@@ -3,7 +3,6 @@ package config
 import (
 	"reflect"
 	"strconv"
-	"strings"
 )
 
 // visit calls fn for every key of c, with the index for elements of arrays of tables.
@@ -54,19 +53,4 @@ func Restart(old, next *Config) []string {
 	visit(old, note)
 	visit(next, note)
 	return changed
-}
-
-// baseKey drops indexes: "a.b[1].c" becomes "a.b.c".
-func baseKey(path string) string {
-	for {
-		from := strings.IndexByte(path, '[')
-		if from < 0 {
-			return path
-		}
-		to := strings.IndexByte(path[from:], ']')
-		if to < 0 {
-			return path
-		}
-		path = path[:from] + path[from+to+1:]
-	}
 }

@@ -1,0 +1,247 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// Severity tells a weakness that should stop a deployment from one to weigh.
+type Severity string
+
+// The severities.
+const (
+	SeverityError   Severity = "ERROR"
+	SeverityWarning Severity = "WARNING"
+)
+
+// Finding is one weakness of a configuration.
+type Finding struct {
+	Severity Severity
+	Key      string
+	Message  string
+}
+
+// String is one line.
+func (f Finding) String() string { return string(f.Severity) + " " + f.Key + ": " + f.Message }
+
+// Security lists the weaknesses of the configuration, in the order of the file's
+// sections. It judges what the file says, whatever the host looks like.
+func (l *Loaded) Security() []Finding {
+	a := &audit{config: l.Config, report: l.Report}
+	a.credentials()
+	a.listener()
+	a.sandboxAccess()
+	a.limits()
+	if l.Config.Runtime.Type == RuntimeDocker {
+		a.docker()
+	}
+	a.images()
+	a.ingress()
+	a.mounts(l.Path)
+	a.others()
+	return a.findings
+}
+
+type audit struct {
+	config   *Config
+	report   *Report
+	findings []Finding
+}
+
+func (a *audit) fail(key, message string) {
+	a.findings = append(a.findings, Finding{SeverityError, key, message})
+}
+
+func (a *audit) warn(key, message string) {
+	a.findings = append(a.findings, Finding{SeverityWarning, key, message})
+}
+
+// local reports whether only this machine reaches the listener.
+func (a *audit) local() bool {
+	host := a.config.Server.Host
+	return strings.HasPrefix(host, unixPrefix) || isLoopback(host)
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+func (a *audit) credentials() {
+	keys := a.config.Server.Keys()
+	if len(keys) == 0 {
+		a.fail("server.api_key", "no key is configured: whoever reaches the server controls every sandbox")
+	}
+	for _, k := range keys {
+		name := "server." + k.Name
+		if k.Name == "environment" {
+			name = EnvAPIKey
+		}
+		switch clear := k.Key.Reveal(); {
+		case isPlaceholder(clear):
+			a.fail(name, "the key is a sample from documentation, known to everyone")
+		case len(clear) < weakAPIKeyLen:
+			a.fail(name, "the key has fewer than 16 characters and can be guessed")
+		}
+	}
+	for _, w := range a.report.Warnings {
+		if strings.Contains(w.Message, "other users can read or change it") {
+			key := w.Key
+			if key == "" {
+				key = "file mode"
+			}
+			a.fail(key, w.Message)
+		}
+	}
+}
+
+// isPlaceholder knows the keys of published pages and the words people start with.
+func isPlaceholder(key string) bool {
+	switch strings.ToLower(key) {
+	case "your-secret-api-key", "your-api-key", "your-secure-api-key", "change-me", "changeme", "secret", "password", "api-key", "test":
+		return true
+	}
+	return false
+}
+
+func (a *audit) listener() {
+	s := &a.config.Server
+	if !a.local() && !s.TLS() {
+		a.warn("server.host", "the API is open to the network without TLS: keys and tokens travel in clear unless a proxy in front encrypts them")
+	}
+	if !a.local() && len(s.PublicHosts) == 0 {
+		a.warn("server.public_hosts", "any Host header is answered: a poisoned one gets endpoints, with their tokens, that point elsewhere")
+	}
+	for _, origin := range s.CORSOrigins {
+		if strings.HasPrefix(origin, "http://") && !isLoopback(originHost(origin)) {
+			a.warn("server.cors_origins", "a plain http origin may send credentials: whoever is on its network can use them")
+			break
+		}
+	}
+}
+
+func originHost(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+func (a *audit) sandboxAccess() {
+	s := &a.config.Server
+	switch {
+	case !s.ExecdToken && s.RequireAccess == "none" && !a.local():
+		a.fail("server.execd_access_token", "is off and require_access is none: whoever learns a sandbox id can run commands in it")
+	case !s.ExecdToken:
+		a.warn("server.execd_access_token", "is off: every process that reaches a sandbox's daemon can run commands in it")
+	}
+	if s.RequireAccess == "none" {
+		a.warn("server.require_access", "is none: whoever learns a sandbox id reaches every port of it but the daemon's")
+	}
+}
+
+func (a *audit) limits() {
+	s := &a.config.Server
+	if s.MaxTimeout == 0 {
+		a.warn("server.max_sandbox_timeout_seconds", "is not set: sandboxes may live for ever")
+	}
+	if s.MaxSandboxes == 0 {
+		a.warn("server.max_sandboxes", "is 0: one client can fill the machine")
+	}
+	if s.Concurrency == 0 {
+		a.warn("server.limit_concurrency", "is 0: one client can occupy the API")
+	}
+}
+
+func (a *audit) images() {
+	if a.config.Image.AllowedRegistries == nil {
+		a.warn("image.allowed_registries", "is not set: a create request may make the engine contact any registry")
+	}
+}
+
+func (a *audit) ingress() {
+	i := &a.config.Ingress
+	if i.SecureAccess.AllowWeakKeys {
+		for n, k := range i.SecureAccess.Keys {
+			if raw, err := k.Bytes(); err == nil && len(raw) < weakSigningLen {
+				a.fail("ingress.secure_access.keys["+strconv.Itoa(n)+"]", "the signing key has fewer than 16 bytes: one leaked link lets an attacker find it")
+			}
+		}
+	}
+	for _, r := range i.Routes() {
+		if r.Mode != RouteWildcard {
+			a.warn("ingress.gateway", "the "+r.Mode+" route serves all sandboxes from one web origin; pages of one can act on another: prefer wildcard for browsers")
+			continue
+		}
+		for _, host := range a.apiHosts() {
+			if shareDomain(strings.TrimPrefix(r.Address, "*."), host) {
+				a.warn("ingress.gateway", "sandboxes and the API share a registrable domain, so cookies and same-site rules do not separate them: give sandboxes a domain of their own")
+				break
+			}
+		}
+	}
+}
+
+func (a *audit) apiHosts() []string {
+	hosts := append([]string{a.config.Server.Host}, a.config.Server.PublicHosts...)
+	eip := a.config.Server.EIP
+	if _, after, found := strings.Cut(eip, "://"); found {
+		eip = after
+	}
+	eip, _, _ = strings.Cut(eip, "/")
+	host, _, _ := splitPort(eip)
+	return append(hosts, host)
+}
+
+func shareDomain(x, y string) bool {
+	if _, err := netip.ParseAddr(strings.Trim(y, "[]")); err == nil || y == "" {
+		return false
+	}
+	dx, errX := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(x))
+	dy, errY := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(y))
+	return errX == nil && errY == nil && dx == dy
+}
+
+// precious are paths whose mount into a sandbox gives the machine away.
+var precious = []string{"/proc", "/sys", "/dev", "/etc", "/boot", "/root", "/run/docker.sock", "/var/run/docker.sock", "/run/containerd", "/var/lib/docker"}
+
+func (a *audit) mounts(configPath string) {
+	guarded := append([]string{configPath, a.config.Store.Path}, precious...)
+	for _, prefix := range a.config.Storage.AllowedHostPaths {
+		for _, path := range guarded {
+			if path != "" && (covers(prefix, path) || covers(path, prefix)) {
+				a.fail("storage.allowed_host_paths", shownFile(prefix)+" lets sandboxes mount "+shownFile(path)+", which gives them the machine")
+				break
+			}
+		}
+	}
+	if len(a.config.Storage.AllowedHostPaths) > 0 {
+		a.warn("storage.allowed_host_paths", "sandboxes may write below the allowed paths; a directory for them alone is safest")
+	}
+}
+
+// covers reports whether path is prefix or lies below it.
+func covers(prefix, path string) bool {
+	rel, err := filepath.Rel(filepath.Clean(prefix), filepath.Clean(path))
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}
+
+func (a *audit) others() {
+	if listen := a.config.Metrics.Listen; listen != "" {
+		if host, _, _ := splitPort(listen); !isLoopback(host) {
+			a.warn("metrics.listen", "metrics have no authentication and are open to the network")
+		}
+	}
+	r := &a.config.RenewIntent.Redis
+	if dsn := r.DSN.Reveal(); r.Enabled && strings.HasPrefix(dsn, "redis://") {
+		if u, err := url.Parse(dsn); err != nil || !isLoopback(u.Hostname()) {
+			a.warn("renew_intent.redis.dsn", "Redis is reached without TLS: use rediss://")
+		}
+	}
+}

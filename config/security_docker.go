@@ -1,0 +1,71 @@
+package config
+
+import (
+	"net"
+	"strings"
+)
+
+func (a *audit) docker() {
+	d := &a.config.Docker
+	if d.NetworkMode == "host" {
+		a.warn("docker.network_mode", "is host: sandboxes share the machine's network and reach everything that listens on loopback; use bridge")
+	}
+	if strings.HasPrefix(d.NetworkMode, "container:") {
+		a.warn("docker.network_mode", "puts every sandbox into the network of one container, so they reach each other on loopback")
+	}
+	if host, ok := strings.CutPrefix(d.Host, "tcp://"); ok {
+		name, _, err := net.SplitHostPort(host)
+		if err != nil || !isLoopback(name) {
+			a.warn("docker.host", "the engine is reached over the network: without DOCKER_TLS_VERIFY anyone there is root on its host")
+		}
+	}
+	if d.Publish {
+		a.warn("docker.publish", "published ports bypass the server and its access checks")
+	}
+	if d.Adopt == "all" {
+		a.warn("docker.adopt", "is all: sandboxes that another server created on this engine are taken over and expire here")
+	}
+	if d.LabelMetadata {
+		a.warn("docker.label_metadata", "clients can set labels that other tools on this engine obey")
+	}
+	if d.CompatLabels {
+		a.warn("docker.compat_labels", "access tokens are readable by whoever can inspect containers")
+	}
+	if missing := missingCapabilities(d.DropCapabilities); len(missing) > 0 {
+		a.warn("docker.drop_capabilities", "sandboxes keep "+strings.Join(missing, ", ")+", which the default takes away")
+	}
+	if !d.NoNewPrivileges {
+		a.warn("docker.no_new_privileges", "is off: setuid programs of an image work in sandboxes")
+	}
+	if d.SeccompProfile == "unconfined" {
+		a.fail("docker.seccomp_profile", "is unconfined: sandboxes may use every system call of the kernel")
+	}
+	if d.AppArmorProfile == "unconfined" {
+		a.warn("docker.apparmor_profile", "is unconfined")
+	}
+	if d.PidsLimit == 0 {
+		a.fail("docker.pids_limit", "is off: one sandbox can use up the machine's process ids")
+	}
+}
+
+func missingCapabilities(dropped []string) []string {
+	have := map[string]bool{}
+	for _, c := range dropped {
+		have[strings.TrimPrefix(strings.ToUpper(c), "CAP_")] = true
+	}
+	if have["ALL"] {
+		return nil
+	}
+	var missing []string
+	for _, k := range dockerSection.Keys {
+		if k.Name != "drop_capabilities" {
+			continue
+		}
+		for _, c := range k.Default.([]string) {
+			if !have[c] {
+				missing = append(missing, c)
+			}
+		}
+	}
+	return missing
+}
