@@ -2,12 +2,12 @@ package main
 
 import "time"
 
-// The names the images get. Configuration files written by `init-config` name the same
-// tag; a release passes -tag.
+// The names the images get. The tag is not one a public registry serves, so that a locally
+// built image never passes for a published one; a release passes -tag.
 const (
 	execdRepository = "opensandbox/execd"
 	demoRepository  = "opensandbox/demo"
-	defaultTag      = "latest"
+	defaultTag      = "edge"
 )
 
 // Labels on the images.

@@ -1,0 +1,153 @@
+//go:build docker
+
+package docker
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/client"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/enginetest"
+	"github.com/opensandbox-edge/edge/lifecycle/runtimetest"
+)
+
+// execdImage and demoImage are built by `make images`.
+func execdImage() string { return orDefault(os.Getenv("EDGE_EXECD_IMAGE"), "opensandbox/execd:edge") }
+func demoImage() string  { return orDefault(os.Getenv("EDGE_DEMO_IMAGE"), "opensandbox/demo:edge") }
+
+// open makes a Runtime of its own instance; whatever carries the instance's label is
+// removed after the test, also when the test failed half-way.
+func open(t *testing.T, change func(*Options)) *Runtime {
+	t.Helper()
+	opts := Options{
+		Instance: "test-" + uuid.NewString()[:8], Adopt: AdoptOwn, NetworkMode: networkBridge,
+		ExecdImage: execdImage(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+	if change != nil {
+		change(&opts)
+	}
+	cli := engineClient(t)
+	t.Cleanup(func() { removeAll(t, cli, LabelInstance+"="+opts.Instance) })
+	r, err := New(t.Context(), opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	return r
+}
+
+// engineClient talks to the engine past the code under test.
+func engineClient(t *testing.T) *client.Client {
+	t.Helper()
+	cli, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	require.NoError(t, err)
+	_, err = cli.ImageInspect(t.Context(), execdImage())
+	require.NoError(t, err, "run `make images` first")
+	t.Cleanup(func() { _ = cli.Close() })
+	return cli
+}
+
+func removeAll(t *testing.T, cli *client.Client, label string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	found, err := cli.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+	require.NoError(t, err)
+	for _, c := range found {
+		_ = cli.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	}
+}
+
+// spec is a sandbox that runs until its pipe is written to.
+func spec(id string) lifecycle.Spec {
+	return lifecycle.Spec{
+		ID: id, Image: demoImage(), Timeout: time.Hour,
+		Entrypoint: []string{"sh", "-c", `mkfifo /tmp/end; read code </tmp/end; exit "$code"`},
+	}
+}
+
+// run executes a command in a sandbox and returns its output.
+func run(t *testing.T, cli *client.Client, id string, argv ...string) (string, int) {
+	t.Helper()
+	made, err := cli.ContainerExecCreate(t.Context(), "sandbox-"+id, container.ExecOptions{Cmd: argv, AttachStdout: true, AttachStderr: true, Tty: true})
+	require.NoError(t, err)
+	attached, err := cli.ContainerExecAttach(t.Context(), made.ID, container.ExecAttachOptions{Tty: true})
+	require.NoError(t, err)
+	defer attached.Close()
+	var out []byte
+	buf := make([]byte, 4096)
+	for {
+		n, err := attached.Reader.Read(buf)
+		out = append(out, buf[:n]...)
+		if err != nil {
+			break
+		}
+	}
+	done, err := cli.ContainerExecInspect(t.Context(), made.ID)
+	require.NoError(t, err)
+	return string(out), done.ExitCode
+}
+
+func requireCode(t *testing.T, err error, status int, code string) *apierror.Error {
+	t.Helper()
+	var typed *apierror.Error
+	require.ErrorAs(t, err, &typed)
+	require.Equal(t, code, typed.Code, "%v", err)
+	require.Equal(t, status, typed.Status, "%v", err)
+	return typed
+}
+
+func TestBehavesLikeEveryRuntime(t *testing.T) {
+	runtimetest.Run(t, func(t *testing.T) runtimetest.Subject {
+		r := open(t, nil)
+		cli := engineClient(t)
+		return runtimetest.Subject{
+			Runtime: r,
+			Spec:    spec,
+			BadSpec: func(id string) lifecycle.Spec {
+				s := spec(id)
+				s.Image = "127.0.0.1:1/nobody/nothing:absent"
+				return s
+			},
+			End: func(ctx context.Context, id string, code int) error {
+				made, err := cli.ContainerExecCreate(ctx, "sandbox-"+id, container.ExecOptions{Cmd: []string{"sh", "-c", "echo " + strconv.Itoa(code) + " >/tmp/end"}})
+				if err != nil {
+					return err
+				}
+				return cli.ContainerExecStart(ctx, made.ID, container.ExecStartOptions{Detach: true})
+			},
+			Remove: func(ctx context.Context, id string) error {
+				return cli.ContainerRemove(ctx, "sandbox-"+id, container.RemoveOptions{Force: true})
+			},
+		}
+	})
+}
+
+func TestCreateTakesThreeCalls(t *testing.T) {
+	proxy := enginetest.Start(t)
+	r := open(t, func(o *Options) { o.Host = proxy.Host() })
+	id := uuid.NewString()
+	proxy.Reset()
+	_, err := r.Create(t.Context(), spec(id))
+	require.NoError(t, err)
+
+	calls := proxy.Requests()
+	require.Len(t, calls, 3, "%v", calls)
+	require.True(t, enginetest.CreateContainer(calls[0]))
+	require.True(t, enginetest.StartContainer(calls[1]))
+	require.True(t, enginetest.InspectContainer(calls[2]))
+
+	proxy.Reset()
+	_, err = r.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, proxy.Requests(), 1)
+	require.NoError(t, r.Delete(t.Context(), id))
+}
