@@ -14,10 +14,6 @@ import (
 
 func init() { caddy.RegisterModule(new(LogEncoder)) }
 
-// redactor is shared by all encoders of the process: the app tells it the configured
-// secrets, and every logger of every configuration masks them from then on.
-var redactor = new(logging.Redactor)
-
 // LogEncoder writes log lines that hold no credential: API keys, execd, egress and
 // access tokens, signatures of routes, query strings and passwords in URLs are masked,
 // and control characters are encoded. Use it for every log of a server that has the
@@ -61,7 +57,7 @@ func (e *LogEncoder) Provision(caddy.Context) error {
 
 // ConfigureDefaultFormat turns the colour on when the writer is a terminal.
 func (e *LogEncoder) ConfigureDefaultFormat(w caddy.WriterOpener) error {
-	if e.Layout != logging.FormatText || os.Getenv("NO_COLOR") != "" {
+	if e.Layout != logging.FormatText || !colorful() {
 		return nil
 	}
 	var stream *os.File
@@ -77,6 +73,9 @@ func (e *LogEncoder) ConfigureDefaultFormat(w caddy.WriterOpener) error {
 	e.Encoder = logging.NewEncoder(logging.Options{Format: e.Layout, Redactor: redactor, Color: color})
 	return nil
 }
+
+// colorful tells whether the user wants colours at all (https://no-color.org).
+func colorful() bool { return os.Getenv("NO_COLOR") == "" }
 
 // UnmarshalCaddyfile sets up the encoder from Caddyfile tokens.
 func (e *LogEncoder) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

@@ -1,0 +1,140 @@
+package caddymodule
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/ingress/route"
+)
+
+func init() {
+	caddy.RegisterModule(new(Auth))
+	httpcaddyfile.RegisterHandlerDirective("opensandbox_auth", parseAuth)
+	// All three stand before reverse_proxy, in this order; each registration puts its
+	// directive directly in front of it.
+	for _, directive := range []string{"opensandbox_auth", "opensandbox_lifecycle", "opensandbox_ingress"} {
+		httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.Before, "reverse_proxy")
+	}
+}
+
+// Auth classifies each request once, gives it a request id, answers CORS questions for
+// the API, and demands the API key where the class needs it. The lifecycle and ingress
+// handlers behind it act on its decision and serve nothing without one.
+//
+// It sets the placeholders {opensandbox.key.name} (which key was used),
+// {opensandbox.sandbox.id} and {opensandbox.route.form} (direct, wildcard, uri or header),
+// each empty when there is none.
+//
+// Caddyfile:
+//
+//	opensandbox_auth
+type Auth struct {
+	app *App
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Auth) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.opensandbox_auth", New: func() caddy.Module { return new(Auth) }}
+}
+
+// Provision finds the app.
+func (a *Auth) Provision(ctx caddy.Context) (err error) {
+	a.app, err = appOf(ctx, "opensandbox_auth")
+	return err
+}
+
+// ServeHTTP implements caddyhttp.MiddlewareHandler.
+func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if s := a.app.state(); s != nil {
+		s.inflight.enter()
+		defer s.inflight.leave()
+	}
+	authenticator := a.app.effective().authenticator
+	admitted, refused := authenticator.Admit(w, r)
+	if refused != nil {
+		describe(r, &auth.Decision{RequestID: auth.EnsureRequestID(w.Header(), r)})
+		authenticator.Refuse(w, r, refused)
+		return nil
+	}
+	decision, _ := auth.FromContext(admitted.Context())
+	describe(r, decision)
+	return next.ServeHTTP(w, admitted)
+}
+
+// describe adds what is known about the request to its log lines and placeholders.
+func describe(r *http.Request, d *auth.Decision) {
+	form, sandbox := formName(d.Route.Form), d.Route.SandboxID
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.String("request_id", d.RequestID))
+		for key, value := range map[string]string{"api_key_name": d.KeyName, "sandbox_id": sandbox, "route": form} {
+			if value != "" {
+				extra.Set(zap.String(key, value))
+			}
+		}
+	}
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set("opensandbox.key.name", d.KeyName)
+		repl.Set("opensandbox.sandbox.id", sandbox)
+		repl.Set("opensandbox.route.form", form)
+	}
+}
+
+func formName(f route.Form) string {
+	switch f {
+	case route.FormDirect:
+		return "direct"
+	case route.FormWildcard:
+		return "wildcard"
+	case route.FormURI:
+		return "uri"
+	case route.FormHeader:
+		return "header"
+	default:
+		return ""
+	}
+}
+
+// appOf returns the configuration's app, which exists with defaults when the
+// configuration does not name it.
+func appOf(ctx caddy.Context, handler string) (*App, error) {
+	found, err := ctx.App("opensandbox")
+	if err != nil {
+		return nil, err
+	}
+	app := found.(*App)
+	app.oversight.provisioned(ctx, app, handler)
+	return app, nil
+}
+
+func parseAuth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	a := new(Auth)
+	return a, a.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens; it takes none.
+func (a *Auth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return noArguments(d) }
+
+// noArguments refuses arguments and blocks: the TOML file configures the handlers.
+func noArguments(d *caddyfile.Dispenser) error {
+	d.Next() // consume the directive's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		return d.Errf("%q is not an option here; it belongs into the TOML file", d.Val())
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Auth)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Auth)(nil)
+	_ caddyfile.Unmarshaler       = (*Auth)(nil)
+)

@@ -1,0 +1,112 @@
+package caddymodule
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/ingress/route"
+)
+
+func init() {
+	caddy.RegisterModule(new(Ingress))
+	httpcaddyfile.RegisterHandlerDirective("opensandbox_ingress", parseIngress)
+}
+
+// streamIdle is the stall timeout of sandbox traffic, in place of the server's: an
+// upload, a WebSocket or an event stream may rest for long (rulings §1.11).
+const streamIdle = 24 * time.Hour
+
+// Ingress carries requests into sandboxes: /sandboxes/{id}/proxy/{port}/…, and the
+// wildcard, uri and header routes that the TOML file turns on. Other requests go to
+// the next handler.
+//
+// Like opensandbox_lifecycle it needs the decision of opensandbox_auth.
+//
+// Caddyfile:
+//
+//	opensandbox_ingress
+type Ingress struct {
+	app *App
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Ingress) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.opensandbox_ingress", New: func() caddy.Module { return new(Ingress) }}
+}
+
+// Provision finds the app.
+func (i *Ingress) Provision(ctx caddy.Context) (err error) {
+	i.app, err = appOf(ctx, "opensandbox_ingress")
+	return err
+}
+
+// ServeHTTP implements caddyhttp.MiddlewareHandler.
+func (i *Ingress) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	decision, decided := auth.FromContext(r.Context())
+	if !decided {
+		return refuseUndecided(i.app, w, r, "opensandbox_ingress")
+	}
+	if decision.Route.Class != route.Proxy && decision.Route.Class != route.Gateway {
+		return next.ServeHTTP(w, r)
+	}
+	e := i.app.edge()
+	if e == nil {
+		apierror.Write(w, errNotReady)
+		return nil
+	}
+	lifted := new(liftedTimeouts)
+	defer lifted.restore()
+	e.ingress.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), liftedKey{}, lifted)))
+	return nil
+}
+
+// liftedTimeouts are the server's stall timeouts that a request has been freed from.
+type liftedTimeouts struct{ undo []func() }
+
+type liftedKey struct{}
+
+// liftTimeouts is called once access to the sandbox is granted: until then the server's
+// own stall timeouts guard against slow strangers.
+func liftTimeouts(_ http.ResponseWriter, r *http.Request) {
+	lifted, ok := r.Context().Value(liftedKey{}).(*liftedTimeouts)
+	if !ok {
+		return
+	}
+	reader, writer := caddyhttp.IdleTimeoutsFromContext(r.Context())
+	if reader != nil {
+		lifted.undo = append(lifted.undo, reader.Override(streamIdle, 0))
+	}
+	if writer != nil {
+		lifted.undo = append(lifted.undo, writer.Override(streamIdle, 0, 0))
+	}
+}
+
+// restore puts the server's timeouts back, for what net/http does after the handler.
+func (l *liftedTimeouts) restore() {
+	for _, undo := range l.undo {
+		undo()
+	}
+}
+
+func parseIngress(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	i := new(Ingress)
+	return i, i.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens; it takes none.
+func (i *Ingress) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return noArguments(d) }
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Ingress)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Ingress)(nil)
+	_ caddyfile.Unmarshaler       = (*Ingress)(nil)
+)

@@ -1,0 +1,126 @@
+package caddymodule
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+
+	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/config"
+	"github.com/opensandbox-edge/edge/ingress/route"
+)
+
+// settings are one configuration's part of the edge: immutable, compiled and checked
+// before anything is touched. Nothing in them needs the long-lived state.
+type settings struct {
+	config *config.Config
+	log    slog.Handler
+	keys   []config.NamedKey
+
+	publicHosts   []string
+	table         *route.Table
+	keySet        *auth.Keys
+	authenticator *auth.Authenticator
+	cors          *auth.CORS // nil without a key: no other origin may use the API (threat row W2)
+}
+
+// newSettings compiles a configuration. keys are all API keys, publicHosts the ones
+// beside server.public_hosts.
+func newSettings(c *config.Config, keys []config.NamedKey, publicHosts []string, log slog.Handler) (*settings, error) {
+	s := &settings{config: c, log: log, keys: keys}
+	s.publicHosts = append(append([]string(nil), c.Server.PublicHosts...), publicHosts...)
+	var err error
+	if s.table, err = route.NewTable(routeSettings(c, s.publicHosts)); err != nil {
+		return nil, fmt.Errorf("routes: %w", err)
+	}
+	named := make([]auth.Key, len(keys))
+	for i, k := range keys {
+		named[i] = auth.Key{Name: k.Name, Value: k.Key}
+	}
+	s.keySet = auth.NewKeys(named...)
+	access, err := accessOf(c)
+	if err != nil {
+		return nil, err
+	}
+	mode := auth.ModeInsecure
+	if len(keys) > 0 {
+		mode, s.cors = auth.ModeSecure, auth.NewCORS(c.Server.CORSOrigins...)
+	}
+	s.authenticator, err = auth.New(auth.Options{
+		Table: s.table, Keys: s.keySet, Mode: mode, Access: access, CORS: s.cors, Logger: slog.New(log),
+	})
+	return s, err
+}
+
+func accessOf(c *config.Config) (auth.Access, error) {
+	switch c.Server.RequireAccess {
+	case "key":
+		return auth.AccessKey, nil
+	case "", "none":
+		return auth.AccessOpen, nil
+	default:
+		return 0, fmt.Errorf("server.require_access = %q is not supported by this version: use none or key", c.Server.RequireAccess)
+	}
+}
+
+// routeSettings says which hosts and route forms the TOML file asks for.
+func routeSettings(c *config.Config, publicHosts []string) route.Settings {
+	var out route.Settings
+	for _, r := range c.Ingress.Routes() {
+		host, prefix := splitAddress(r.Address)
+		switch r.Mode {
+		case config.RouteWildcard:
+			out.WildcardBase = r.Address
+			continue
+		case config.RouteURI:
+			out.URI, out.URIPrefix = true, prefix
+		case config.RouteHeader:
+			out.Header = true
+		}
+		out.GatewayHosts = appendHost(out.GatewayHosts, host)
+	}
+	if len(publicHosts) == 0 {
+		out.GatewayHosts = nil // any host is an API host then
+		return out
+	}
+	for _, host := range append([]string{c.Server.EIP, c.Server.Host}, publicHosts...) {
+		host, _ := splitAddress(host)
+		out.APIHosts = appendHost(out.APIHosts, host)
+	}
+	return out
+}
+
+// splitAddress cuts "scheme://host:port/path" into host and path.
+func splitAddress(address string) (host, path string) {
+	if _, rest, ok := strings.Cut(address, "://"); ok {
+		address = rest
+	}
+	if slash := strings.IndexByte(address, '/'); slash >= 0 {
+		address, path = address[:slash], address[slash:]
+	}
+	if authority, ok := route.ParseAuthority(address); ok {
+		return authority.Host, path
+	}
+	return "", path
+}
+
+// appendHost leaves out what names no host: a wildcard address, a Unix socket.
+func appendHost(hosts []string, host string) []string {
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		return hosts
+	}
+	return append(hosts, host)
+}
+
+// secrets are the values that no log line may hold.
+func (s *settings) secrets() []string {
+	var out []string
+	for _, k := range s.keys {
+		out = append(out, k.Key.Reveal())
+	}
+	for _, k := range s.config.Ingress.SecureAccess.Keys {
+		out = append(out, k.Key.Reveal())
+	}
+	return append(out, s.config.RenewIntent.Redis.DSN.Reveal())
+}
