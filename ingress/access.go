@@ -1,0 +1,148 @@
+package ingress
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/opensandbox-edge/edge/lifecycle"
+)
+
+// Request headers with a meaning for the edge, in the spelling of net/http's header map.
+const (
+	headerExecdToken   = "X-Execd-Access-Token"
+	headerEgressToken  = "Opensandbox-Egress-Auth"
+	headerSecureAccess = "Opensandbox-Secure-Access"
+	headerAccessRenew  = "Opensandbox-Access-Renew"
+)
+
+// checkRequest refuses what must not be carried to any sandbox.
+func (x *exchange) checkRequest() error {
+	if x.route.Signature != "" {
+		return errSigned
+	}
+	if err := x.checkQuery(x.r.URL.RawQuery); err != nil {
+		return err
+	}
+	return x.checkUpgrade()
+}
+
+// checkQuery: the query is copied into the upstream's request line, so it may hold no
+// byte that ends it; and it is the one carrier of a key that cannot be dropped
+// without changing what the application sees (threat row C2).
+func (x *exchange) checkQuery(query string) error {
+	for i := range len(query) {
+		if c := query[i]; c <= ' ' || c == 0x7f {
+			return errBadQuery
+		}
+	}
+	if x.Keys.Empty() {
+		return nil
+	}
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		_, value, _ := strings.Cut(pair, "=")
+		if strings.ContainsAny(value, "%+") {
+			if decoded, err := url.QueryUnescape(value); err == nil && x.Keys.Carries(decoded) {
+				return errKeyInQuery
+			}
+		}
+		if value != "" && x.Keys.Carries(value) {
+			return errKeyInQuery
+		}
+	}
+	return nil
+}
+
+// checkUpgrade recognises WebSocket handshakes by tokens in any case and any place, as
+// browsers send them, and refuses the ones that would desynchronise a connection
+// (threat row B3). Other protocols' upgrades are not offered to the sandbox.
+func (x *exchange) checkUpgrade() error {
+	h := x.r.Header
+	if !httpguts.HeaderValuesContainsToken(h["Upgrade"], "websocket") {
+		return nil
+	}
+	if x.r.ProtoMajor != 1 || x.r.Method != http.MethodGet || x.r.ContentLength != 0 ||
+		len(x.r.TransferEncoding) > 0 || !httpguts.HeaderValuesContainsToken(h["Connection"], "upgrade") {
+		return errBadUpgrade
+	}
+	x.upgrade = true
+	return nil
+}
+
+// checkAccess decides at the edge, before anything is dialled: the sandbox's own daemon
+// on this port may have been replaced by its workload (threat row A1).
+func (x *exchange) checkAccess() error {
+	want := x.entry.ExecdTokenSum
+	if x.route.Port != portExecd || want == nil || x.isPing() {
+		return nil
+	}
+	sent := x.r.Header[headerExecdToken]
+	if len(sent) == 0 || (len(sent) == 1 && sent[0] == "") {
+		return errMissingToken
+	}
+	sum := sha256.Sum256([]byte(sent[0]))
+	if len(sent) > 1 || subtle.ConstantTimeCompare(sum[:], want[:]) != 1 {
+		return errInvalidToken
+	}
+	return nil
+}
+
+// isPing is execd's liveness question, which tells nothing and needs no token.
+func (x *exchange) isPing() bool {
+	return x.r.Method == http.MethodGet && x.route.Path == "/ping" && !x.upgrade
+}
+
+// touch counts an access. It comes after access was granted (threat row X5), and a
+// sandbox that calls itself does not keep itself alive.
+func (x *exchange) touch() {
+	if x.Toucher == nil {
+		return
+	}
+	if skip := x.r.Header[headerAccessRenew]; len(skip) > 0 && skip[0] == "skip" {
+		return
+	}
+	if isOwnAddress(x.entry, x.peer) {
+		return
+	}
+	x.Toucher.Touch(x.entry)
+}
+
+func isOwnAddress(e *lifecycle.Entry, peer netip.Addr) bool {
+	return peer.IsValid() && e.Address.IsValid() && e.Address.Unmap() == peer
+}
+
+// carriesCredential tells whether the client showed a key or token, good or bad, that
+// it would also take along a redirect (threat row C1).
+func (x *exchange) carriesCredential() bool {
+	if x.decision.Allowed {
+		return true
+	}
+	for name, values := range x.r.Header {
+		switch name {
+		case headerAPIKey, headerExecdToken, headerEgressToken, headerSecureAccess:
+			return true
+		}
+		for _, v := range values {
+			if x.Keys.Carries(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// peerAddr is the address at the other end of the connection.
+func peerAddr(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap().WithZone("")
+}

@@ -1,0 +1,82 @@
+package ingress
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// buffers are shared by all copies; 32 KiB is what fits a socket's appetite.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+
+// relay streams the answer. From its first line on a failure can only be shown by
+// cutting the client's connection (contract 04 D5), so it panics with
+// http.ErrAbortHandler instead of returning an error.
+func (x *exchange) relay(res *http.Response, body *requestBody) {
+	x.copyResponseHeader(res.Header)
+	announced := x.announceTrailers(res.Trailer)
+	if x.r.ProtoMajor == 1 && !body.finished() {
+		// An answer before the end of the body: the rest of it must not be taken
+		// for the next request.
+		x.w.Header().Set("Connection", "close")
+	}
+	x.status = res.StatusCode
+	x.w.WriteHeader(res.StatusCode)
+
+	if err := x.copyBody(res); err != nil {
+		x.Logger.Debug("sandbox answer aborted", "sandbox", x.route.SandboxID, "port", x.route.Port,
+			"cause", err, "request_id", x.decision.RequestID)
+		x.Metrics.aborted.Inc()
+		panic(http.ErrAbortHandler)
+	}
+	if len(res.Trailer) > 0 {
+		// A body that is still in the server's buffer would get a Content-Length
+		// and no trailers.
+		_ = http.NewResponseController(x.w).Flush()
+		x.copyTrailers(res.Trailer, announced)
+	}
+}
+
+// copyBody passes every piece on as soon as it is there. The last flush of an answer of
+// known length is the server's own, when the handler returns.
+func (x *exchange) copyBody(res *http.Response) error {
+	flusher := http.NewResponseController(x.w)
+	if res.ContentLength < 0 {
+		// An event stream may stay silent for long after its head.
+		if err := flush(flusher); err != nil {
+			return err
+		}
+	}
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	var written int64
+	for {
+		n, err := res.Body.Read(*buf)
+		if n > 0 {
+			if _, err := x.w.Write((*buf)[:n]); err != nil {
+				return err
+			}
+			x.Metrics.sent.Add(float64(n))
+			written += int64(n)
+			if written != res.ContentLength {
+				if err := flush(flusher); err != nil {
+					return err
+				}
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func flush(c *http.ResponseController) error {
+	if err := c.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}

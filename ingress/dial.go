@@ -1,0 +1,70 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+	"time"
+)
+
+// Pauses between attempts of a refused connection.
+const (
+	firstDialPause = 5 * time.Millisecond
+	maxDialPause   = 50 * time.Millisecond
+)
+
+// dial connects to one port of the sandbox. Between connect and first byte it makes sure
+// that the address still is this sandbox's: while the event was on its way the engine
+// may have given it to another one (threat row K9).
+func (up *upstream) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	started := time.Now()
+	c, err := up.connect(ctx, network, address)
+	if err != nil {
+		up.owner.metrics.connectFailed.Inc()
+		return nil, &dialError{err}
+	}
+	up.owner.metrics.connectSeconds.Observe(time.Since(started).Seconds())
+	if err := up.owner.confirm(ctx, up.entry); err != nil {
+		_ = c.Close()
+		return nil, &dialError{err}
+	}
+	if up.entry.Ctx.Err() != nil {
+		_ = c.Close()
+		return nil, &dialError{up.cause()}
+	}
+	tracked, err := up.add(c)
+	if err != nil {
+		_ = c.Close()
+		return nil, &dialError{err}
+	}
+	return tracked, nil
+}
+
+// connect tries again for a bounded time while the port is refused. Nothing has been
+// sent then, so that is the one failure that is safe to repeat for every request.
+func (up *upstream) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	opts := up.owner.opts
+	patience := opts.Hold
+	if address == up.execd {
+		patience = max(patience, opts.ExecdDialRetry)
+	}
+	dialer := net.Dialer{Timeout: opts.DialTimeout}
+	deadline := time.Now().Add(patience)
+	for pause := firstDialPause; ; pause = min(2*pause, maxDialPause) {
+		c, err := dialer.DialContext(ctx, network, address)
+		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !time.Now().Add(pause).Before(deadline) {
+			return c, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, context.Cause(ctx)
+		case <-up.entry.Ctx.Done():
+			timer.Stop()
+			return nil, ended(up.entry)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+
+	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/lifecycle"
+)
+
+// Directory knows the sandboxes. Both methods are safe for concurrent use.
+type Directory interface {
+	// Lookup finds a sandbox in memory.
+	Lookup(id string) (*lifecycle.Entry, bool)
+	// Confirm says whether an entry may still be dialled (threat row K9).
+	Confirm(ctx context.Context, e *lifecycle.Entry) error
+}
+
+// Toucher is told of every request that was granted access; it must not block.
+type Toucher interface{ Touch(e *lifecycle.Entry) }
+
+// Options configure a Handler. Zero values are usable where not said otherwise.
+type Options struct {
+	Directory Directory    // required
+	Upstreams *Upstreams   // required; outlives the handler
+	Table     *route.Table // required; the one the requests were classified with
+	Keys      *auth.Keys   // required; never forwarded to a sandbox
+
+	Toucher Toucher // nil = accesses are not counted
+	// CORS is the policy on the ports of our own daemons; applications on other ports
+	// have their own. nil adds nothing.
+	CORS *auth.CORS
+	// CodePrefix is the runtime's, e.g. "DOCKER" (the default).
+	CodePrefix string
+	// ForwardCredentials lets Cookie and Authorization through on direct routes, where
+	// all sandboxes and the API share one origin.
+	ForwardCredentials bool
+	// TrustedPeer tells whether forwarded headers of a connection's peer are believed; nil = nobody's.
+	TrustedPeer func(netip.Addr) bool
+	// OnGranted is called once access is granted and before a byte of the body is read.
+	// A server adapter lifts its idle timeouts there: sandbox traffic may be silent for hours.
+	OnGranted func(http.ResponseWriter, *http.Request)
+
+	Metrics *Metrics     // nil = none
+	Logger  *slog.Logger // nil = none
+}
+
+// Handler serves the sandbox routes. It is immutable and safe for concurrent use;
+// connections live in Upstreams, so a handler can be replaced under traffic.
+type Handler struct{ Options }
+
+// New checks the options.
+func New(o Options) (*Handler, error) {
+	if o.Directory == nil || o.Upstreams == nil || o.Table == nil || o.Keys == nil {
+		return nil, errors.New("ingress: a directory, upstreams, a route table and a key set are required")
+	}
+	if o.CodePrefix == "" {
+		o.CodePrefix = "DOCKER"
+	}
+	if o.Metrics == nil {
+		o.Metrics = newMetrics()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{o}, nil
+}
+
+// exchange is one request on its way through the handler.
+type exchange struct {
+	*Handler
+	w        http.ResponseWriter
+	r        *http.Request
+	decision *auth.Decision
+	route    route.Verdict
+	peer     netip.Addr // invalid when the server does not tell
+	trusted  bool       // peer's forwarded headers are believed
+	upgrade  bool       // a WebSocket handshake
+	status   int        // sent to the client; 0 = none
+
+	entry *lifecycle.Entry
+	addr  netip.AddrPort // of the upstream
+}
+
+// ServeHTTP carries a request whose verdict is Proxy or Gateway into its sandbox.
+// Requests of any other class are 404: the caller routes by the verdict.
+//
+// When the sandbox fails in the middle of an answer, ServeHTTP panics with
+// http.ErrAbortHandler, which is how net/http handlers abort a response.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	decision, ok := auth.FromContext(r.Context())
+	if !ok {
+		// Fail closed (threat row R2): the verdict was never made, or not by us.
+		h.Logger.Error("sandbox route without authentication: opensandbox_auth is missing or runs later", "path_length", len(r.URL.Path))
+		apierror.Write(w, errNoDecision)
+		return
+	}
+	if c := decision.Route.Class; c != route.Proxy && c != route.Gateway {
+		apierror.Write(w, errNotSandbox)
+		return
+	}
+	x := &exchange{Handler: h, w: w, r: r, decision: decision, route: decision.Route}
+	x.peer = peerAddr(r)
+	x.trusted = h.TrustedPeer != nil && x.peer.IsValid() && h.TrustedPeer(x.peer)
+	auth.EnsureRequestID(w.Header(), r)
+
+	done := h.Metrics.begin(x)
+	defer done()
+	if err := x.serve(); err != nil {
+		x.fail(err)
+	}
+}
+
+// serve is the walk of one request; the error it returns has not been answered yet.
+func (x *exchange) serve() error {
+	if x.ownDaemon() && auth.IsPreflight(x.r) {
+		x.status = http.StatusOK
+		x.CORS.Preflight(x.w, x.r)
+		return nil
+	}
+	if err := x.checkRequest(); err != nil {
+		return err
+	}
+	if err := x.resolve(); err != nil {
+		return err
+	}
+	if err := x.checkAccess(); err != nil {
+		return err
+	}
+	x.touch()
+	if x.OnGranted != nil {
+		x.OnGranted(x.w, x.r)
+	}
+	return x.forward()
+}
+
+// fail answers with an error of ours.
+func (x *exchange) fail(err error) {
+	if errors.Is(err, errClientGone) {
+		x.status = statusClientGone
+		panic(http.ErrAbortHandler) // an empty 200 would be a lie
+	}
+	e := failure(err)
+	x.status = e.Status
+	x.Logger.Log(x.r.Context(), logLevel(e), "sandbox request failed", "sandbox", x.route.SandboxID, "port", x.route.Port,
+		"status", e.Status, "code", e.Code, "cause", e.Cause, "request_id", x.decision.RequestID)
+	if x.ownDaemon() {
+		x.CORS.Apply(x.w.Header(), x.r)
+	}
+	apierror.Write(x.w, e)
+}
+
+func logLevel(e *apierror.Error) slog.Level {
+	if e.Status >= http.StatusInternalServerError {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
+
+// The ports of our own daemons in a sandbox.
+const (
+	portExecd  = 44772
+	portEgress = 18080
+)
+
+// ownDaemon tells routes to execd and the egress sidecar, which SDKs send credentials to.
+func (x *exchange) ownDaemon() bool {
+	return x.route.Port == portExecd || x.route.Port == portEgress
+}

@@ -1,0 +1,219 @@
+package ingress_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/ingress"
+	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/secret"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	apiKey = "test-api-key-0123456789"
+	id     = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
+	host   = "api.example.com"
+	base   = "sb.example.com"
+)
+
+// Bounds of waiting for a condition.
+const (
+	eventually = 5 * time.Second
+	tick       = 5 * time.Millisecond
+)
+
+// directory is the real one, with a confirmation the test controls and a touch counter.
+type directory struct {
+	lifecycle.Directory
+	confirm func(context.Context, *lifecycle.Entry) error
+	touches atomic.Int64
+}
+
+func (d *directory) Confirm(ctx context.Context, e *lifecycle.Entry) error {
+	if d.confirm != nil {
+		return d.confirm(ctx, e)
+	}
+	return nil
+}
+
+func (d *directory) Touch(*lifecycle.Entry) { d.touches.Add(1) }
+
+// edge is the handler behind the real authentication, on a real listener.
+type edge struct {
+	*directory
+	url       string
+	upstreams *ingress.Upstreams
+	client    *http.Client
+}
+
+type change func(*ingress.Options, *ingress.UpstreamOptions)
+
+func newEdge(t testing.TB, changes ...change) *edge {
+	t.Helper()
+	table, err := route.NewTable(route.Settings{
+		APIHosts: []string{host}, WildcardBase: base, URI: true, Header: true,
+	})
+	require.NoError(t, err)
+	keys := auth.NewKeys(auth.Key{Name: "main", Value: secret.New(apiKey)})
+	d := new(directory)
+	o := ingress.Options{Directory: d, Toucher: d, Table: table, Keys: keys, CORS: auth.NewCORS()}
+	uo := ingress.UpstreamOptions{}
+	for _, c := range changes {
+		c(&o, &uo)
+	}
+	o.Upstreams = ingress.NewUpstreams(d, uo, o.Metrics)
+	h, err := ingress.New(o)
+	require.NoError(t, err)
+	a, err := auth.New(auth.Options{Table: table, Keys: keys})
+	require.NoError(t, err)
+	front := httptest.NewServer(a.Middleware(h))
+	transport := &http.Transport{DisableCompression: true}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		o.Upstreams.Close()
+		front.Close()
+		for e := range d.all() {
+			d.Remove(e.ID, lifecycle.ErrGone)
+		}
+	})
+	return &edge{
+		directory: d, url: front.URL, upstreams: o.Upstreams,
+		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
+}
+
+func (d *directory) all() func(func(*lifecycle.Entry) bool) { return d.Range }
+
+// sandbox runs a server and publishes it as the given ports of a sandbox.
+func (e *edge) sandbox(t testing.TB, id string, h http.HandlerFunc, ports ...uint16) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running}, s.Listener.Addr(), ports...)
+	return s
+}
+
+// publish maps ports to addr: published ports may be on loopback, addresses may not.
+func (e *edge) publish(t testing.TB, entry lifecycle.Entry, addr net.Addr, ports ...uint16) *lifecycle.Entry {
+	t.Helper()
+	entry.Published = map[uint16]netip.AddrPort{}
+	for _, p := range ports {
+		entry.Published[p] = addr.(*net.TCPAddr).AddrPort()
+	}
+	published, err := e.Publish(entry)
+	require.NoError(t, err)
+	return published
+}
+
+// route forms, as a client writes them.
+type form struct{ name, host, prefix, header string }
+
+func forms(port string) []form {
+	return []form{
+		{name: "direct", host: host, prefix: "/sandboxes/" + id + "/proxy/" + port},
+		{name: "wildcard", host: id + "-" + port + "." + base},
+		{name: "uri", host: host, prefix: "/" + id + "/" + port},
+		{name: "header", host: host, header: id + "-" + port},
+	}
+}
+
+func (f form) request(t testing.TB, e *edge, method, path string, body io.Reader) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, e.url+f.prefix+path, body)
+	require.NoError(t, err)
+	r.Host = f.host
+	if f.header != "" {
+		r.Header.Set("OpenSandbox-Ingress-To", f.header)
+	}
+	return r
+}
+
+func direct(port string) form { return forms(port)[0] }
+
+// do sends a request and reads the whole answer.
+func (e *edge) do(t testing.TB, r *http.Request) (*http.Response, string) {
+	t.Helper()
+	res, err := e.client.Do(r)
+	require.NoError(t, err)
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res, string(body)
+}
+
+// raw writes bytes to the edge and reads one answer.
+func (e *edge) raw(t testing.TB, request string) (*http.Response, string) {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+	require.NoError(t, err)
+	defer func() { _ = c.Close() }()
+	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = io.WriteString(c, request)
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	body, _ := io.ReadAll(res.Body)
+	return res, string(body)
+}
+
+func code(t testing.TB, body string) string {
+	t.Helper()
+	var e struct{ Code, Message string }
+	require.NoError(t, json.Unmarshal([]byte(body), &e), body)
+	require.NotEmpty(t, e.Message)
+	return e.Code
+}
+
+// seen is what a sandbox got.
+type seen struct {
+	mu       sync.Mutex
+	requests []*http.Request
+	trailers []http.Header
+}
+
+func (s *seen) handler(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, r.Clone(context.Background()))
+	s.trailers = append(s.trailers, r.Trailer.Clone())
+	w.WriteHeader(http.StatusOK)
+}
+
+func (s *seen) last(t testing.TB) *http.Request {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.NotEmpty(t, s.requests)
+	return s.requests[len(s.requests)-1]
+}
+
+func (s *seen) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.requests)
+}
+
+func tokenSum(token string) *[32]byte {
+	sum := sha256.Sum256([]byte(token))
+	return &sum
+}

@@ -1,0 +1,173 @@
+package ingress
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/ingress/route"
+)
+
+const headerAPIKey = auth.HeaderAPIKey
+
+// requestHeader is what the sandbox gets: the client's end-to-end headers without our
+// own and without our keys. Hop-by-hop removal comes first and ours are set last, so
+// that "Connection: X-Forwarded-For" removes nothing of ours (threat row B4).
+func (x *exchange) requestHeader() http.Header {
+	in := x.r.Header
+	out := make(http.Header, len(in)+4)
+	for name, values := range in {
+		if isHopByHop(name) || x.withheld(name) || namedByConnection(in, name) {
+			continue
+		}
+		if values = x.withoutKeys(name, values); len(values) > 0 {
+			out[name] = values
+		}
+	}
+	if _, ok := out["User-Agent"]; !ok {
+		out["User-Agent"] = nil // the transport would add its own
+	}
+	if httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
+		out["Te"] = []string{"trailers"}
+	}
+	if x.upgrade {
+		out["Connection"], out["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
+	}
+	x.setForwarded(out)
+	return out
+}
+
+// isHopByHop tells headers that end at the edge. Host is among them because the one the
+// sandbox sees is the upstream's, and names with a colon because HTTP/2 pseudo-headers
+// can end up in the map.
+func isHopByHop(name string) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings", "Host":
+		return true
+	}
+	return strings.IndexByte(name, ':') >= 0
+}
+
+func namedByConnection(h http.Header, name string) bool {
+	values := h["Connection"]
+	return len(values) > 0 && httpguts.HeaderValuesContainsToken(values, name)
+}
+
+// withheld tells headers that are for the edge alone. Names that only differ in
+// underscores count as well: CGI-like applications fold them (threat row R7).
+func (x *exchange) withheld(name string) bool {
+	if strings.IndexByte(name, '_') >= 0 {
+		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
+	switch name {
+	case headerAPIKey, headerSecureAccess, headerAccessRenew, route.HeaderIngressTo, route.HeaderIngressToLegacy:
+		return true
+	case headerExecdToken:
+		return x.route.Port != portExecd
+	case headerEgressToken:
+		return x.route.Port != portEgress
+	case "Cookie", "Authorization":
+		// On direct routes the browser's credentials are the API origin's, not the sandbox's.
+		return x.route.Form == route.FormDirect && !x.ForwardCredentials
+	}
+	return !x.trusted && isForwarding(name)
+}
+
+// isForwarding tells the headers that proxies describe a request with; nobody but a
+// trusted proxy may set them (threat row B5).
+func isForwarding(name string) bool {
+	switch name {
+	case "Forwarded", "X-Real-Ip", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url":
+		return true
+	}
+	return strings.HasPrefix(name, "X-Forwarded-")
+}
+
+// withoutKeys drops values that equal an API key, whatever the header (threat row C2).
+func (x *exchange) withoutKeys(name string, values []string) []string {
+	for i, v := range values {
+		if x.clean(name, v) {
+			continue
+		}
+		kept := append([]string(nil), values[:i]...)
+		for _, v := range values[i:] {
+			if name == "Sec-Websocket-Protocol" {
+				v = x.cleanList(v)
+			}
+			if v != "" && x.clean(name, v) {
+				kept = append(kept, v)
+			}
+		}
+		return kept
+	}
+	return values
+}
+
+func (x *exchange) clean(name, value string) bool {
+	if name == "Sec-Websocket-Protocol" {
+		return x.cleanList(value) == value
+	}
+	return !x.Keys.Carries(value)
+}
+
+// cleanList drops keys from a comma-separated list: browsers smuggle credentials as subprotocols.
+func (x *exchange) cleanList(value string) string {
+	items := strings.Split(value, ",")
+	kept := items[:0]
+	for _, item := range items {
+		if !x.Keys.Carries(strings.TrimSpace(item)) {
+			kept = append(kept, item)
+		}
+	}
+	return strings.TrimSpace(strings.Join(kept, ","))
+}
+
+// setForwarded tells the application where the request really came from.
+func (x *exchange) setForwarded(out http.Header) {
+	const xff, host, proto, prefix = "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"
+	if x.peer.IsValid() {
+		hops := x.peer.String()
+		if prior := out[xff]; len(prior) > 0 {
+			hops = strings.Join(prior, ", ") + ", " + hops
+		}
+		out[xff] = []string{hops}
+	}
+	// What is left of these came from a trusted proxy and is nearer to the client than we are.
+	if len(out[host]) == 0 {
+		out[host] = []string{x.r.Host}
+	}
+	if len(out[proto]) == 0 {
+		out[proto] = []string{x.scheme()}
+	}
+	if x.route.Prefix != "" {
+		out[prefix] = []string{strings.TrimSuffix(out.Get(prefix), "/") + x.route.Prefix}
+	}
+}
+
+// scheme is the one the client used, as far as it is known.
+func (x *exchange) scheme() string {
+	if x.trusted {
+		if p := x.r.Header.Get("X-Forwarded-Proto"); p == "http" || p == "https" {
+			return p
+		}
+	}
+	if x.r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// trailerAllowed tells request trailers that may pass: what is not allowed as a header
+// is not allowed as a trailer (threat row B4), nor is what governs framing or identity.
+func (x *exchange) trailerAllowed(name string) bool {
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	switch name {
+	case "Content-Length", "Content-Type", "Content-Encoding", "Cookie", "Authorization", headerExecdToken, headerEgressToken:
+		return false
+	}
+	return !isHopByHop(name) && !isForwarding(name) && !x.withheld(name)
+}

@@ -1,0 +1,182 @@
+package ingress
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/opensandbox-edge/edge/ingress/route"
+)
+
+// rewriteLocation makes redirects of the application work under its route and refuses
+// those that would carry a client's credentials out of it: clients keep custom headers
+// across redirects, so a hostile sandbox could have the API key handed out
+// (threat rows C1, C4; rulings §1.2).
+func (x *exchange) rewriteLocation(res *http.Response) error {
+	locations := res.Header["Location"]
+	if len(locations) == 0 {
+		return nil
+	}
+	guarded := res.StatusCode/100 == 3 && (x.ownDaemon() || x.carriesCredential())
+	location := x.publicLocation(locations[0])
+	if guarded && (len(locations) > 1 || !x.insideRoute(location)) {
+		return errRedirect
+	}
+	res.Header["Location"] = []string{location}
+	return nil
+}
+
+// publicLocation translates what the application meant: it believes that it sits at the
+// root of the upstream's authority. Anything that is not plainly that stays as it is.
+func (x *exchange) publicLocation(location string) string {
+	if hasControl(location) {
+		return location
+	}
+	if rest, ok := cutAuthority(location, x.addr.String()); ok {
+		location = rest
+	} else if rest, ok := cutAuthority(location, x.addr.Addr().String()); ok && x.addr.Port() == 80 {
+		location = rest
+	}
+	if !isRootRelative(location) || x.route.Prefix == "" || x.underPrefix(location) {
+		return location
+	}
+	return x.route.Prefix + location
+}
+
+// cutAuthority removes scheme and authority when they name the upstream, whose address
+// is nobody's business. A path that would read as another authority is left alone.
+func cutAuthority(location, authority string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(location, "http:")
+	if !ok {
+		rest = location
+	}
+	if rest, ok = strings.CutPrefix(rest, "//"); !ok {
+		return "", false
+	}
+	if rest, ok = strings.CutPrefix(rest, authority); !ok {
+		return "", false
+	}
+	switch {
+	case rest == "" || rest[0] == '?' || rest[0] == '#':
+		return "/" + rest, true
+	case isRootRelative(rest):
+		return rest, true
+	case rest[0] == '/':
+		return "/." + rest, true // "//x" as a path of this origin (RFC 3986 §4.2)
+	}
+	return "", false
+}
+
+// isRootRelative: one slash, and not the start of an authority in a browser's eyes.
+func isRootRelative(location string) bool {
+	return strings.HasPrefix(location, "/") &&
+		(len(location) == 1 || (location[1] != '/' && location[1] != '\\'))
+}
+
+// underPrefix tells locations of applications that know their prefix already.
+func (x *exchange) underPrefix(location string) bool {
+	rest, ok := strings.CutPrefix(location, x.route.Prefix)
+	return ok && (rest == "" || strings.ContainsRune("/?#", rune(rest[0])))
+}
+
+// insideRoute tells whether a client that follows location stays on this route. The
+// location is resolved as a browser would, and the one classifier says where it leads.
+func (x *exchange) insideRoute(location string) bool {
+	if hasControl(location) || strings.ContainsAny(location, "\\ ") {
+		return false
+	}
+	target, err := url.Parse(location)
+	if err != nil || target.Opaque != "" || target.User != nil {
+		return false
+	}
+	authority, ok := route.ParseAuthority(x.r.Host)
+	if !ok {
+		return false
+	}
+	if target.Scheme != "" && !strings.EqualFold(target.Scheme, x.scheme()) {
+		return false
+	}
+	if target.Host != "" || target.Scheme != "" {
+		other, ok := route.ParseAuthority(target.Host)
+		if !ok || other.Host != authority.Host || x.portOf(other) != x.portOf(authority) {
+			return false
+		}
+	}
+	return x.sameRoute(x.resolvePath(target))
+}
+
+func (x *exchange) portOf(a route.Authority) string {
+	switch {
+	case a.Port != "":
+		return a.Port
+	case x.scheme() == "https":
+		return "443"
+	}
+	return "80"
+}
+
+// resolvePath resolves the target against the request's own path as RFC 3986 §5.2 says.
+// Encoded dots count as dots, as they do in browsers.
+func (x *exchange) resolvePath(target *url.URL) string {
+	path, base := target.EscapedPath(), x.route.Prefix+x.route.Path
+	switch {
+	case path == "" && target.Host != "":
+		path = "/"
+	case path == "":
+		path = base
+	case path[0] != '/':
+		path = base[:strings.LastIndexByte(base, '/')+1] + path
+	}
+	return removeDots(encodedDot.Replace(path))
+}
+
+var encodedDot = strings.NewReplacer("%2e", ".", "%2E", ".")
+
+// removeDots resolves dot segments and keeps everything else, empty segments included.
+func removeDots(path string) string {
+	segments := strings.Split(path[1:], "/")
+	kept := make([]string, 0, len(segments))
+	for i, s := range segments {
+		last := i == len(segments)-1
+		switch s {
+		case ".", "..":
+			if s == ".." && len(kept) > 0 {
+				kept = kept[:len(kept)-1]
+			}
+			if last {
+				kept = append(kept, "")
+			}
+		default:
+			kept = append(kept, s)
+		}
+	}
+	return "/" + strings.Join(kept, "/")
+}
+
+// sameRoute asks the classifier where path leads on this host. On header routes the
+// client may or may not repeat the routing header, so neither reading may reach the
+// API or another sandbox.
+func (x *exchange) sameRoute(path string) bool {
+	request := route.FromHTTP(x.r)
+	request.Method, request.Path, request.TargetAuthority = http.MethodGet, path, ""
+	v := x.Table.Classify(request)
+	if v.Err != nil || v.Class != x.route.Class || v.Form != x.route.Form ||
+		v.SandboxID != x.route.SandboxID || v.Port != x.route.Port {
+		return false
+	}
+	if x.route.Form != route.FormHeader {
+		return true
+	}
+	request.IngressTo, request.IngressToLegacy = nil, nil
+	v = x.Table.Classify(request)
+	return v.Class == route.None || v.Class == route.Public
+}
+
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return true
+		}
+	}
+	return false
+}

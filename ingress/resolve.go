@@ -1,0 +1,53 @@
+package ingress
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle"
+)
+
+// resolve finds the sandbox and the address of the port, and answers for sandboxes that
+// take no traffic. It happens before access is checked and before anything is dialled.
+func (x *exchange) resolve() error {
+	entry, ok := x.Directory.Lookup(x.route.SandboxID)
+	if !ok {
+		return x.notFound()
+	}
+	if err := x.checkState(entry); err != nil {
+		return err
+	}
+	addr, ok := entry.Dial(x.route.Port)
+	if !ok {
+		return x.notReady()
+	}
+	x.entry, x.addr = entry, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	return nil
+}
+
+func (x *exchange) checkState(e *lifecycle.Entry) error {
+	switch e.State {
+	case lifecycle.Running:
+		return nil
+	case lifecycle.Paused, lifecycle.Pausing:
+		return apierror.New(http.StatusConflict, x.CodePrefix+"::SANDBOX_NOT_RUNNING",
+			"The sandbox is paused. Resume it first.").Retry(5)
+	case lifecycle.Stopping, lifecycle.Terminated, lifecycle.Failed:
+		return apierror.New(http.StatusConflict, x.CodePrefix+"::SANDBOX_NOT_RUNNING",
+			"The sandbox has stopped and takes no more requests.")
+	default: // Pending, Resuming, Unknown and states of later releases
+		return x.notReady()
+	}
+}
+
+func (x *exchange) notFound() error {
+	// The id is in the grammar [A-Za-z0-9_-]{1,63}, so it may be repeated.
+	return apierror.New(http.StatusNotFound, x.CodePrefix+"::SANDBOX_NOT_FOUND",
+		"Sandbox %s does not exist.", x.route.SandboxID)
+}
+
+func (x *exchange) notReady() error {
+	return apierror.New(http.StatusServiceUnavailable, x.CodePrefix+"::SANDBOX_NOT_READY",
+		"The sandbox is not ready for requests yet. Try again soon.").Retry(1)
+}

@@ -1,0 +1,193 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/opensandbox-edge/edge/lifecycle"
+)
+
+// UpstreamOptions bound connections to sandboxes. Zero values mean the defaults.
+type UpstreamOptions struct {
+	DialTimeout time.Duration // default 10 s
+	// ExecdDialRetry is how long a refused connection to execd is tried again: a sandbox
+	// that just started or resumed may need a moment. Default 500 ms; negative = never.
+	ExecdDialRetry time.Duration
+	// Hold is the same for all other ports; default 0.
+	Hold time.Duration
+	// ResponseTimeout is how long a sandbox may take to begin its answer; default 0 = for ever.
+	ResponseTimeout time.Duration
+	// MaxResponseHeader bounds an answer's head in bytes; default 64 KiB.
+	MaxResponseHeader int64
+	// MaxIdlePerPort is how many idle connections are kept per port of a sandbox; default 64.
+	MaxIdlePerPort int
+	// IdleTimeout is how long they are kept; default 60 s.
+	IdleTimeout time.Duration
+}
+
+func (o UpstreamOptions) withDefaults() UpstreamOptions {
+	set := func(d *time.Duration, def time.Duration) {
+		if *d == 0 {
+			*d = def
+		}
+	}
+	set(&o.DialTimeout, 10*time.Second)
+	set(&o.ExecdDialRetry, 500*time.Millisecond)
+	set(&o.IdleTimeout, 60*time.Second)
+	if o.MaxResponseHeader == 0 {
+		o.MaxResponseHeader = 64 << 10
+	}
+	if o.MaxIdlePerPort == 0 {
+		o.MaxIdlePerPort = 64
+	}
+	return o
+}
+
+// Upstreams owns the connections to all sandboxes, pooled per generation: an address
+// that was reused by another sandbox never gets a connection or a request of the former
+// one. It outlives handlers, so that a reload keeps connections and streams.
+// It is safe for concurrent use.
+type Upstreams struct {
+	opts    UpstreamOptions
+	confirm func(context.Context, *lifecycle.Entry) error
+	metrics *Metrics
+
+	generations sync.Map // uint64 → *upstream
+	closed      context.Context
+	close       context.CancelFunc
+	opening     sync.Mutex // orders a new pool before or after Close
+	ending      sync.WaitGroup
+}
+
+// errClosed is what requests get after Close.
+var errClosed = errors.New("the server is stopping")
+
+// NewUpstreams makes an empty pool; directory confirms addresses between connect and
+// first byte. metrics may be nil.
+func NewUpstreams(directory Directory, opts UpstreamOptions, metrics *Metrics) *Upstreams {
+	if metrics == nil {
+		metrics = newMetrics()
+	}
+	u := &Upstreams{opts: opts.withDefaults(), confirm: directory.Confirm, metrics: metrics}
+	u.closed, u.close = context.WithCancel(context.Background())
+	return u
+}
+
+// Close cuts every connection and stream and waits until they are closed.
+func (u *Upstreams) Close() {
+	u.opening.Lock()
+	u.close()
+	u.opening.Unlock()
+	u.ending.Wait()
+}
+
+// of returns the pool of the entry's generation.
+func (u *Upstreams) of(e *lifecycle.Entry) (*upstream, error) {
+	if v, ok := u.generations.Load(e.Generation); ok {
+		return v.(*upstream), nil
+	}
+	u.opening.Lock()
+	defer u.opening.Unlock()
+	if e.Ctx.Err() != nil {
+		return nil, &dialError{ended(e)}
+	}
+	if u.closed.Err() != nil {
+		return nil, &dialError{errClosed}
+	}
+	fresh := newUpstream(u, e)
+	if v, raced := u.generations.LoadOrStore(e.Generation, fresh); raced {
+		return v.(*upstream), nil
+	}
+	// The pool ends with its generation, or with us. Whichever comes first, even
+	// before the line below, the goroutine runs once.
+	u.ending.Add(1)
+	ctx, cancel := context.WithCancel(e.Ctx)
+	stop := context.AfterFunc(u.closed, cancel)
+	context.AfterFunc(ctx, func() {
+		defer u.ending.Done()
+		stop()
+		cancel()
+		u.generations.Delete(e.Generation)
+		fresh.end()
+	})
+	return fresh, nil
+}
+
+// upstream is the pool of one generation of one sandbox, for all its ports.
+type upstream struct {
+	owner     *Upstreams
+	entry     *lifecycle.Entry
+	execd     string // address of execd, "" if unknown
+	transport *http.Transport
+
+	mu    sync.Mutex
+	conns map[*conn]struct{}
+	over  bool
+}
+
+func newUpstream(owner *Upstreams, e *lifecycle.Entry) *upstream {
+	up := &upstream{owner: owner, entry: e, conns: make(map[*conn]struct{})}
+	if addr, ok := e.Dial(portExecd); ok {
+		up.execd = addr.String()
+	}
+	up.transport = &http.Transport{
+		Proxy:                  nil, // HTTP_PROXY is for the server's own calls (contract 04 D20)
+		DialContext:            up.dial,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    owner.opts.MaxIdlePerPort,
+		IdleConnTimeout:        owner.opts.IdleTimeout,
+		ResponseHeaderTimeout:  owner.opts.ResponseTimeout,
+		MaxResponseHeaderBytes: owner.opts.MaxResponseHeader,
+		ExpectContinueTimeout:  time.Second,
+	}
+	return up
+}
+
+// conn is a connection that its pool can cut.
+type conn struct {
+	net.Conn
+	pool *upstream
+}
+
+func (c *conn) Close() error {
+	c.pool.mu.Lock()
+	delete(c.pool.conns, c)
+	c.pool.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// add takes a connection into the pool unless its generation is over.
+func (up *upstream) add(c net.Conn) (net.Conn, error) {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	if up.over {
+		return nil, up.cause()
+	}
+	tracked := &conn{Conn: c, pool: up}
+	up.conns[tracked] = struct{}{}
+	return tracked, nil
+}
+
+// end cuts all connections, idle and busy.
+func (up *upstream) end() {
+	up.mu.Lock()
+	up.over = true
+	conns := up.conns
+	up.conns = make(map[*conn]struct{})
+	up.mu.Unlock()
+	for c := range conns {
+		_ = c.Conn.Close()
+	}
+	up.transport.CloseIdleConnections()
+}
+
+func (up *upstream) cause() error {
+	if err := ended(up.entry); err != nil {
+		return err
+	}
+	return errClosed
+}
