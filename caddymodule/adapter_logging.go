@@ -33,7 +33,8 @@ func adaptLogging(l *config.Log, warnings *[]caddyconfig.Warning) *caddy.Logging
 	out := &caddy.Logging{
 		Sink: &caddy.SinkLog{BaseLog: base(main, "INFO")},
 		Logs: map[string]*caddy.CustomLog{
-			caddy.DefaultLoggerName: {BaseLog: base(main, caddyLevel(l)), Exclude: []string{accessLog}},
+			// The admin endpoint is off, which is no reason for its warning.
+			caddy.DefaultLoggerName: {BaseLog: base(main, caddyLevel(l)), Exclude: []string{accessLog, "admin"}},
 		},
 	}
 	if l.Access {
