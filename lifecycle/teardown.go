@@ -9,11 +9,11 @@ import (
 // Why a sandbox is removed; a label of the metrics.
 const (
 	causeRequest  = "request"
-	causeExpiry    = "expiry"
-	causeCreate    = "failed_create"
-	causeVanished  = "vanished"
-	causeRestart   = "restart"
-	causeRetry = "retry"
+	causeExpiry   = "expiry"
+	causeCreate   = "failed_create"
+	causeVanished = "vanished"
+	causeRestart  = "restart"
+	causeRetry    = "retry"
 )
 
 // Delete removes a sandbox in any state. One that is being created is given up.

@@ -81,6 +81,17 @@ func (r *Runtime) Has(id string) bool {
 	return ok
 }
 
+// Spec is what a sandbox was made from.
+func (r *Runtime) Spec(id string) (lifecycle.Spec, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b, ok := r.boxes[id]
+	if !ok {
+		return lifecycle.Spec{}, false
+	}
+	return b.spec, true
+}
+
 // Count is how often a verb was called.
 func (r *Runtime) Count(verb Verb) int {
 	r.mu.Lock()

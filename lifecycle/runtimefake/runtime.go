@@ -35,10 +35,11 @@ type Hook func(ctx context.Context, verb Verb, id string) error
 
 // Runtime is the fake. Its fields are set before it is used.
 type Runtime struct {
-	Hook Hook
-	Now  func() time.Time // time.Now when nil
+	Now     func() time.Time // time.Now when nil
+	Address netip.Addr       // of every sandbox; each has its own when invalid
 
 	mu       sync.Mutex
+	hook     Hook
 	boxes    map[string]*box
 	leftover map[string]bool // ids of which something is left though the object is gone
 	watchers map[*watcher]struct{}
@@ -68,6 +69,13 @@ func New() *Runtime {
 		boxes: map[string]*box{}, leftover: map[string]bool{},
 		watchers: map[*watcher]struct{}{}, counts: map[Verb]int{},
 	}
+}
+
+// SetHook has every verb begun from now on run h first; nil for none.
+func (r *Runtime) SetHook(h Hook) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hook = h
 }
 
 // RefusedImage is an image that the fake cannot find.
@@ -110,6 +118,9 @@ func (r *Runtime) place(spec lifecycle.Spec) error {
 		address: netip.AddrFrom4([4]byte{10, 88, byte(r.made >> 8), byte(r.made)}),
 		status:  lifecycle.Status{State: lifecycle.Pending, Reason: "CONTAINER_STARTING", Since: now},
 		seed:    seedOf(spec, now),
+	}
+	if r.Address.IsValid() {
+		b.address = r.Address
 	}
 	if code, ends := strings.CutPrefix(spec.Entrypoint[0], "exit:"); ends {
 		n, err := strconv.Atoi(code)
@@ -253,9 +264,10 @@ func (b *box) instance(id string) lifecycle.Instance {
 func (r *Runtime) before(ctx context.Context, verb Verb, id string) error {
 	r.mu.Lock()
 	r.counts[verb]++
+	hook := r.hook
 	r.mu.Unlock()
-	if r.Hook != nil {
-		if err := r.Hook(ctx, verb, id); err != nil {
+	if hook != nil {
+		if err := hook(ctx, verb, id); err != nil {
 			return err
 		}
 	}

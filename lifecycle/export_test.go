@@ -1,0 +1,27 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+)
+
+// Armed tells for when the expiry scheduler is set.
+func (s *Service) Armed(id string) (time.Time, bool) { return s.expiry.armed(id) }
+
+// Reconcile runs one reconcile now.
+func (s *Service) Reconcile(ctx context.Context) error { return s.reconcile(ctx) }
+
+// MaxSleep is the longest sleep of the expiry scheduler.
+const MaxSleep = maxSleep
+
+// NewPinger is the default Prober.
+func NewPinger() Prober { return newPinger() }
+
+// EventsSeen counts the events after which a sandbox's address counts as given away.
+func (s *Service) EventsSeen(id string) uint64 {
+	u, err := s.find(id)
+	if err != nil {
+		return 0
+	}
+	return u.ended.Load()
+}
