@@ -11,22 +11,27 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/client"
 
 	"github.com/opensandbox-edge/edge/apierror"
 )
 
-// engine is a connected client with the two facts its library keeps to itself.
+// engine is a connected client with the facts its library keeps to itself.
 type engine struct {
 	*client.Client
-	base   url.URL    // of raw requests, without the version
-	remote netip.Addr // the engine's address when it is reached over TCP by IP
+	transport *http.Transport
+	base      url.URL    // of raw requests, without the version
+	remote    netip.Addr // the engine's address when it is reached over TCP by IP
 }
+
+// maxIdleConns lets a burst of creates reuse its connections.
+const maxIdleConns = 32
 
 // connect opens the client and negotiates the API version, so that an unreachable
 // engine fails the server's start and not the first request (contract 02 §1).
-func connect(ctx context.Context, host string) (*engine, error) {
+func connect(ctx context.Context, host string, m *meter) (*engine, error) {
 	if host == "" {
 		host = orDefault(os.Getenv(client.EnvOverrideHost), client.DefaultDockerHost)
 	}
@@ -42,22 +47,29 @@ func connect(ctx context.Context, host string) (*engine, error) {
 		return nil, fail("it is not an address of the form unix:///path or tcp://host:port.", err)
 	}
 
-	opts := []client.Opt{client.WithVersionFromEnv(), client.WithAPIVersionNegotiation()}
 	tls, err := tlsOption()
 	if err != nil {
 		return nil, fail("the TLS files it needs cannot be read; see DOCKER_CERT_PATH.", err)
 	}
-	if tls != nil {
-		opts = append(opts, tls)
-	}
-	// The host comes after TLS: the option configures the transport for its protocol.
-	cli, err := client.NewClientWithOpts(append(opts, client.WithHost(host))...)
+	// No proxy from the environment: the engine is never behind the server's HTTP_PROXY.
+	transport := &http.Transport{MaxIdleConns: maxIdleConns, MaxIdleConnsPerHost: maxIdleConns, IdleConnTimeout: 30 * time.Second}
+	httpClient := &http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}
+	cli, err := client.NewClientWithOpts(
+		client.WithHTTPClient(httpClient), tls.option, client.WithHost(host), // both configure the transport
+		client.WithScheme(tls.scheme), client.WithVersionFromEnv(), client.WithAPIVersionNegotiation(),
+		func(*client.Client) error {
+			m.base = transport
+			httpClient.Transport = m
+			return nil
+		},
+	)
 	if err != nil {
 		return nil, fail("the client refused the address or its TLS files.", err)
 	}
+	e := &engine{Client: cli, transport: transport, base: url.URL{Scheme: tls.scheme, Host: client.DummyHost}}
 
 	if _, err := cli.Ping(ctx); err != nil {
-		_ = cli.Close()
+		_ = e.Close()
 		hint := "nothing answers there; start the engine or set DOCKER_HOST."
 		if parsed.Scheme == "unix" {
 			switch _, statErr := os.Stat(parsed.Host); {
@@ -71,34 +83,42 @@ func connect(ctx context.Context, host string) (*engine, error) {
 	}
 	cli.NegotiateAPIVersion(ctx)
 
-	e := &engine{Client: cli, base: url.URL{Scheme: "http", Host: client.DummyHost}}
-	if parsed.Scheme == "tcp" || strings.HasPrefix(parsed.Scheme, "http") {
+	if parsed.Scheme != "unix" && parsed.Scheme != "npipe" {
 		e.base.Host, e.base.Path = parsed.Host, parsed.Path
 		if name, _, err := net.SplitHostPort(parsed.Host); err == nil {
 			e.remote, _ = netip.ParseAddr(name)
-		}
-		if tls != nil || parsed.Scheme == "https" {
-			e.base.Scheme = "https"
 		}
 	}
 	return e, nil
 }
 
+// Close closes the idle connections; the client's own Close cannot see past the meter.
+func (e *engine) Close() error {
+	e.transport.CloseIdleConnections()
+	return nil
+}
+
+// tlsSettings is how the engine is spoken to.
+type tlsSettings struct {
+	option client.Opt
+	scheme string
+}
+
 // tlsOption reads DOCKER_TLS_VERIFY and DOCKER_CERT_PATH. The client's own reading
 // ignores the first without the second, which would fall back to plain text.
-func tlsOption() (client.Opt, error) {
+func tlsOption() (tlsSettings, error) {
 	if os.Getenv(client.EnvOverrideCertPath) != "" {
-		return client.WithTLSClientConfigFromEnv(), nil
+		return tlsSettings{client.WithTLSClientConfigFromEnv(), "https"}, nil
 	}
 	if os.Getenv(client.EnvTLSVerify) == "" {
-		return nil, nil
+		return tlsSettings{func(*client.Client) error { return nil }, "http"}, nil
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return nil, err
+		return tlsSettings{}, err
 	}
 	dir := filepath.Join(home, ".docker")
-	return client.WithTLSClientConfig(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")), nil
+	return tlsSettings{client.WithTLSClientConfig(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")), "https"}, nil
 }
 
 // request builds a raw GET for streams whose start the client library does not report.

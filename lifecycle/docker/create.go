@@ -108,7 +108,9 @@ func (r *Runtime) launch(ctx context.Context, p plan) error {
 		if !ports.taken(err) || attempt == portAttempts {
 			return r.startError(ctx, err)
 		}
-		r.discard(ctx, id)
+		if id != "" {
+			r.discard(ctx, id)
+		}
 	}
 }
 
@@ -154,7 +156,7 @@ func (r *Runtime) createOnce(ctx context.Context, p plan, ports *hostPorts) (str
 	defer cancel()
 	created, err := r.engine.ContainerCreate(call, config, host, nil, p.platform, p.name)
 	if err != nil {
-		return "", err
+		return "", refusedSettings(err)
 	}
 	if len(created.Warnings) > 0 {
 		r.log.Warn("the engine warns about a sandbox", "sandbox", p.spec.ID, "warnings", created.Warnings)
@@ -165,6 +167,18 @@ func (r *Runtime) createOnce(ctx context.Context, p plan, ports *hostPorts) (str
 		}
 	}
 	return created.ID, nil
+}
+
+// refusedSettings makes the engine's 400 ours: what reaches it beyond the operator's
+// checked options comes from the request.
+func refusedSettings(err error) error {
+	if refusal := limitRefusal(err); refusal != nil {
+		return refusal
+	}
+	if errdefs.IsInvalidArgument(err) {
+		return invalidParameter("The container engine refused the sandbox's settings; the server's log has its answer.").Because(err)
+	}
+	return err
 }
 
 // pullFor pulls the image of a sandbox with the request's login, or the server's where

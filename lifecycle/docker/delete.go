@@ -7,7 +7,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
@@ -23,12 +22,12 @@ func (r *Runtime) Delete(ctx context.Context, id string) error {
 	switch {
 	case errors.Is(err, lifecycle.ErrNotFound):
 		// Leftovers are still looked for: the container may have been removed by hand.
-		return r.deleteError(ctx, r.removeSidecars(ctx, id))
+		return r.deleteError(ctx, r.removeSidecar(ctx, id))
 	case err != nil:
 		return err
 	}
 	// Volumes last: they are in use until the containers are gone.
-	err = errors.Join(r.remove(ctx, c.ID), r.removeSidecars(ctx, id))
+	err = errors.Join(r.remove(ctx, c.ID), r.removeSidecar(ctx, id))
 	err = errors.Join(err, r.removeVolumes(ctx, managedVolumes(c.Config.Labels)))
 	return r.deleteError(ctx, err)
 }
@@ -68,25 +67,23 @@ func (r *Runtime) waitRemoved(ctx context.Context, containerID string) error {
 	}
 }
 
-// removeSidecars removes every egress sidecar of a sandbox, found by label.
-func (r *Runtime) removeSidecars(ctx context.Context, id string) error {
-	args := filters.NewArgs(filters.Arg("label", LabelSidecarFor+"="+id))
-	if r.opts.Adopt == AdoptOwn {
-		args.Add("label", LabelInstance+"="+r.opts.Instance)
-	}
+// removeSidecar removes the egress sidecar of a sandbox. It is found by its
+// deterministic name: a search by label costs seconds on a busy host.
+func (r *Runtime) removeSidecar(ctx context.Context, id string) error {
 	call, cancel := r.call(ctx)
 	defer cancel()
-	found, err := r.engine.ContainerList(call, container.ListOptions{All: true, Filters: args})
-	if err != nil {
+	c, err := r.engine.ContainerInspect(call, "sandbox-egress-"+id)
+	switch {
+	case errdefs.IsNotFound(err):
+		return nil
+	case err != nil:
 		return err
+	case c.ContainerJSONBase == nil || c.Config == nil || c.Config.Labels[LabelSidecarFor] != id:
+		return nil // somebody else's container of that name
+	case r.opts.Adopt == AdoptOwn && c.Config.Labels[LabelInstance] != r.opts.Instance:
+		return nil
 	}
-	for _, c := range found {
-		// A sandbox that carries the label from its image is nobody's sidecar.
-		if c.Labels[LabelID] == "" {
-			err = errors.Join(err, r.remove(ctx, c.ID))
-		}
-	}
-	return err
+	return r.remove(ctx, c.ID)
 }
 
 // removeVolumes removes the volumes a sandbox claims, if the volume itself says the

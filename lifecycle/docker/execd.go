@@ -209,11 +209,7 @@ func (s *execdSource) auxiliary(ctx context.Context, imageID, volumeName string,
 			VolumeOptions: &mount.VolumeOptions{NoCopy: true},
 		}}
 	}
-	labels := make(map[string]string, len(systemLabels))
-	for _, key := range systemLabels {
-		labels[key] = "" // the image must not make this look like a sandbox
-	}
-	labels[LabelAuxiliary], labels[LabelInstance] = auxiliaryExecd, s.runtime.opts.Instance
+	labels := map[string]string{LabelAuxiliary: auxiliaryExecd, LabelInstance: s.runtime.opts.Instance}
 
 	call, cancel := s.runtime.call(context.WithoutCancel(ctx))
 	defer cancel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/docker/docker/api/types/container"
 
@@ -18,6 +19,7 @@ type profile struct {
 	securityOpt []string
 	pidsLimit   *int64
 	ociRuntime  string
+	logConfig   container.LogConfig
 }
 
 // newProfile reads the seccomp file once: the engine wants its JSON, not its path.
@@ -85,6 +87,7 @@ func (r *Runtime) hostConfig(limits lifecycle.Limits) *container.HostConfig {
 		CapDrop:     r.profile.capDrop,
 		SecurityOpt: r.profile.securityOpt,
 		Runtime:     r.profile.ociRuntime,
+		LogConfig:   r.profile.logConfig,
 	}
 	hc.PidsLimit = r.profile.pidsLimit
 	if limits.MemoryBytes > 0 {
@@ -98,4 +101,21 @@ func (r *Runtime) hostConfig(limits lifecycle.Limits) *container.HostConfig {
 		}}
 	}
 	return hc
+}
+
+// logConfig bounds the log the engine keeps of a sandbox's output, which would fill the
+// host's disk otherwise. The driver stays the operator's choice; one that does not write
+// local files needs no bound and would refuse the options.
+func logConfig(o Options, driver string) container.LogConfig {
+	if o.LogMaxBytes < 0 {
+		return container.LogConfig{}
+	}
+	switch driver {
+	case "json-file", "local":
+		return container.LogConfig{Config: map[string]string{
+			"max-size": strconv.FormatInt(o.LogMaxBytes, 10),
+			"max-file": strconv.Itoa(logFiles),
+		}}
+	}
+	return container.LogConfig{}
 }

@@ -50,10 +50,11 @@ const (
 // systemLabels is every label that means something to this server or the reference.
 // All of them are set on each sandbox, blank when absent: a label the image carries
 // would be inherited otherwise, and could make a sandbox expire, never expire, or
-// delete somebody's volume (contract 02 §14, §21.6).
+// delete somebody's volume (contract 02 §14, §21.6). LabelSidecarFor is not among them:
+// its mere presence marks a sidecar to scripts; removeSidecar goes by name as well.
 var systemLabels = []string{
 	LabelID, LabelExpiresAt, LabelManualCleanup, LabelPlatformOS, LabelPlatformArch, LabelSnapshotID, LabelRenewExtend,
-	LabelProxyPort, LabelHTTPPort, LabelEgressToken, LabelOSSFSMounts, LabelManagedBy, LabelSidecarFor,
+	LabelProxyPort, LabelHTTPPort, LabelEgressToken, LabelOSSFSMounts, LabelManagedBy,
 	LabelInstance, LabelSeed, LabelAuxiliary,
 }
 

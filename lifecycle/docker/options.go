@@ -73,6 +73,9 @@ type Options struct {
 	AllowNewPrivileges bool
 	// PidsLimit per sandbox; 0 = 4096, negative = unlimited.
 	PidsLimit int64
+	// LogMaxBytes bounds each of the three files the engine keeps of a sandbox's output;
+	// 0 = 10 MiB, negative = as the engine is configured.
+	LogMaxBytes int64
 	// AppArmorProfile is the name of a loaded profile; empty = the engine's default.
 	AppArmorProfile string
 	// SeccompProfile is the path of a profile in JSON, or "unconfined"; empty = the engine's default.
@@ -94,6 +97,9 @@ type Options struct {
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
+
+// logFiles is how many log files of LogMaxBytes the engine keeps.
+const logFiles = 3
 
 var (
 	instanceGrammar = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
@@ -148,6 +154,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.PullTimeout = orDefault(o.PullTimeout, 30*time.Minute)
 	o.MaxPulls = orDefault(o.MaxPulls, 3)
 	o.PidsLimit = orDefault(o.PidsLimit, 4096)
+	o.LogMaxBytes = orDefault(o.LogMaxBytes, 10<<20)
 	if o.DropCapabilities == nil {
 		o.DropCapabilities = defaultDrop
 	}

@@ -113,16 +113,20 @@ func parseAddress(host string) (addr netip.Addr, numeric, ok bool) {
 	if len(parts) > 4 {
 		return netip.Addr{}, false, false
 	}
-	var value uint64
+	numbers := make([]uint64, len(parts))
 	for i, part := range parts {
 		n, err := strconv.ParseUint(part, 0, 64)
 		if err != nil || strings.ContainsRune(part, '_') {
 			// "08" and "09" are no octal numbers but are digits: numeric, and unreadable.
 			return netip.Addr{}, strings.Trim(host, "0123456789.") == "", false
 		}
+		numbers[i] = n
+	}
+	var value uint64
+	for i, n := range numbers {
 		bits := 8
-		if i == len(parts)-1 {
-			bits = 8 * (5 - len(parts))
+		if i == len(numbers)-1 {
+			bits = 8 * (5 - len(numbers))
 		}
 		if n >= 1<<bits {
 			return netip.Addr{}, true, false

@@ -22,6 +22,7 @@ type Runtime struct {
 	opts    Options
 	engine  *engine
 	log     *slog.Logger
+	meter   *meter
 	profile profile // the part of HostConfig that is the same for all sandboxes
 	execd   *execdSource
 	pulls   *puller
@@ -60,13 +61,14 @@ func New(ctx context.Context, opts Options) (*Runtime, error) {
 
 	startup, cancel := context.WithTimeout(ctx, opts.APITimeout)
 	defer cancel()
-	cli, err := connect(startup, opts.Host)
+	measured := newMeter(opts.Logger)
+	cli, err := connect(startup, opts.Host, measured)
 	if err != nil {
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &Runtime{
-		opts: opts, engine: cli, log: opts.Logger, profile: profile,
+		opts: opts, engine: cli, log: opts.Logger, meter: measured, profile: profile,
 		hostSlot: make(chan struct{}, 1),
 		life:     life, stop: stop,
 	}
@@ -99,14 +101,12 @@ func (r *Runtime) checkEngine(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.opts.OCIRuntime == "" {
-		return nil
-	}
 	info, err := r.engine.Info(ctx)
 	if err != nil {
-		return engineError(ctx, err, codeInitialization, "asking for its OCI runtimes")
+		return engineError(ctx, err, codeInitialization, "asking about itself")
 	}
-	if _, known := info.Runtimes[r.opts.OCIRuntime]; known {
+	r.profile.logConfig = logConfig(r.opts, info.LoggingDriver)
+	if _, known := info.Runtimes[r.opts.OCIRuntime]; known || r.opts.OCIRuntime == "" {
 		return nil
 	}
 	names := make([]string, 0, len(info.Runtimes))
