@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -270,8 +271,24 @@ func TestCloseEndsCreates(t *testing.T) {
 }
 
 func TestCreatesAreBounded(t *testing.T) {
-	const n = 500
-	b := started(t, func(o *lifecycle.Options) { o.MaxConcurrent, o.MaxPendingCreates = 7, n })
+	const n, atOnce = 500, 7
+	b := started(t, func(o *lifecycle.Options) { o.MaxConcurrent, o.MaxPendingCreates = atOnce, n })
+	var arrived atomic.Int64
+	full := make(chan struct{})
+	b.runtime.SetHook(func(ctx context.Context, verb runtimefake.Verb, _ string) error {
+		if verb != runtimefake.Start {
+			return nil
+		}
+		if arrived.Add(1) == atOnce {
+			close(full)
+		}
+		select { // until as many as may are at work
+		case <-full:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 	var wg sync.WaitGroup
 	errs := make([]error, n)
 	for i := range n {
@@ -281,8 +298,7 @@ func TestCreatesAreBounded(t *testing.T) {
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
-	require.LessOrEqual(t, b.runtime.MostCreates(), 7)
-	require.Greater(t, b.runtime.MostCreates(), 1)
+	require.Equal(t, atOnce, b.runtime.MostCreates())
 	require.Equal(t, n, b.Directory().Len())
 }
 
