@@ -2,13 +2,17 @@ package api
 
 import (
 	"net/http"
+	"sync"
 
 	"github.com/opensandbox-edge/edge/lifecycle/api/docs"
 	"github.com/opensandbox-edge/edge/lifecycle/api/openapi"
 )
 
-// documents adds the routes of the OpenAPI document and the pages that show it.
-func documents() ([]endpoint, error) {
+// documents are the routes of the OpenAPI document and the pages that show it. They
+// are the same for every handler and every reload, so they are made once.
+var documents = sync.OnceValues(makeDocuments)
+
+func makeDocuments() ([]endpoint, error) {
 	document, err := openapi.JSON()
 	if err != nil {
 		return nil, err

@@ -118,24 +118,30 @@ type edge struct {
 	service *scripted
 	api     *api.Handler
 	handler http.Handler
-	log     *bytes.Buffer
+	log     *safeBuffer
 }
 
-// locked lets concurrent requests log into one buffer.
-type locked struct {
+// safeBuffer lets concurrent requests log into one buffer.
+type safeBuffer struct {
 	mu sync.Mutex
-	b  *bytes.Buffer
+	b  bytes.Buffer
 }
 
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 func newEdge(t *testing.T, change ...func(*api.Options)) *edge {
 	t.Helper()
-	e := &edge{t: t, log: &bytes.Buffer{}, service: &scripted{
+	e := &edge{t: t, log: &safeBuffer{}, service: &scripted{
 		sandbox: lifecycle.Sandbox{
 			ID: id, Image: "python:3.11", Platform: &lifecycle.Platform{OS: "linux", Arch: "amd64"},
 			Status:     lifecycle.Status{State: lifecycle.Running, Reason: "CONTAINER_RUNNING", Message: "up", Since: born},
@@ -147,7 +153,7 @@ func newEdge(t *testing.T, change ...func(*api.Options)) *edge {
 	}}
 	_, err := e.service.directory.Publish(lifecycle.Entry{ID: id, State: lifecycle.Running, Address: netip.MustParseAddr("172.17.0.9")})
 	require.NoError(t, err)
-	log := slog.New(slog.NewJSONHandler(&locked{b: e.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := slog.New(slog.NewJSONHandler(e.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	options := api.Options{Service: e.service, Log: log, CORS: auth.NewCORS("https://console.example.com")}
 	for _, c := range change {
 		c(&options)

@@ -56,24 +56,22 @@ type Endpoint struct {
 
 // Resolve writes the endpoint of a target.
 func (c Config) Resolve(t Target) (Endpoint, error) {
-	e, err := c.configured(t)
-	if err != nil {
-		return Endpoint{}, err
+	e := Endpoint{Value: t.proxyRoute(), ToExecd: t.Port == Execd}
+	if c.Gateway != nil {
+		e.Headers = c.Gateway.headers(t)
+		if t.Via == ViaServer {
+			return e, nil
+		}
+		value, err := c.Gateway.address(t)
+		e.Value = value
+		return e, err
 	}
-	if t.Via == ViaServer {
-		e.Value, e.ToExecd = t.proxyRoute(), t.Port == Execd
+	if t.Via == ViaConfigured {
+		if value, throughExecd, ok := c.published(t); ok {
+			e.Value, e.ToExecd = value, throughExecd || t.Port == Execd
+		}
 	}
 	return e, nil
-}
-
-func (c Config) configured(t Target) (Endpoint, error) {
-	if c.Gateway != nil {
-		return c.Gateway.endpoint(t)
-	}
-	if value, throughExecd, ok := c.published(t); ok {
-		return Endpoint{Value: value, ToExecd: throughExecd || t.Port == Execd}, nil
-	}
-	return Endpoint{Value: t.proxyRoute(), ToExecd: t.Port == Execd}, nil
 }
 
 // proxyRoute keeps the mount prefix, because deployments may route only /v1 to this server.
@@ -82,6 +80,9 @@ func (t Target) proxyRoute() string {
 }
 
 func (t Target) port() string { return strconv.Itoa(int(t.Port)) }
+
+// label is the route of a target in one DNS label.
+func (t Target) label() string { return t.SandboxID + "-" + t.port() }
 
 // published writes the form of contract 02 §7.3 when the engine published ports and
 // they are meant for clients.
@@ -102,23 +103,29 @@ func (c Config) hostPort(at netip.AddrPort) string {
 	return net.JoinHostPort(strings.Trim(bare(c.PublishedHost), "[]"), strconv.Itoa(int(at.Port())))
 }
 
-func (g *Gateway) endpoint(t Target) (Endpoint, error) {
-	route := t.SandboxID + "-" + t.port()
-	e := Endpoint{ToExecd: t.Port == Execd}
+// address writes the gateway's address of a target.
+func (g *Gateway) address(t Target) (string, error) {
 	switch g.Mode {
 	case Wildcard:
-		if len(route) > maxLabel {
-			return Endpoint{}, apierror.New(http.StatusBadRequest, "SANDBOX::INVALID_PARAMETER",
+		label := t.label()
+		if len(label) > maxLabel {
+			return "", apierror.New(http.StatusBadRequest, "SANDBOX::INVALID_PARAMETER",
 				"The sandbox id and port make a host label longer than %d octets; use use_server_proxy=true.", maxLabel)
 		}
-		e.Value = route + "." + g.at(strings.TrimPrefix(bare(g.Address), "*."))
+		return label + "." + g.at(strings.TrimPrefix(bare(g.Address), "*.")), nil
 	case URI:
-		e.Value = g.at(bare(g.Address)) + "/" + url.PathEscape(t.SandboxID) + "/" + t.port()
-	case Header:
-		e.Value = g.at(bare(g.Address))
-		e.Headers = map[string]string{RoutingHeader: route}
+		return g.at(bare(g.Address)) + "/" + url.PathEscape(t.SandboxID) + "/" + t.port(), nil
+	default:
+		return g.at(bare(g.Address)), nil
 	}
-	return e, nil
+}
+
+// headers are the same for every way to the sandbox: clients send them to all.
+func (g *Gateway) headers(t Target) map[string]string {
+	if g.Mode != Header {
+		return nil
+	}
+	return map[string]string{RoutingHeader: t.label()}
 }
 
 // at puts the public port behind the host part of an address that names none.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync"
 
 	"github.com/swaggest/swgui/v5/static"
 )
@@ -36,18 +35,14 @@ var sources = []struct {
 	{"/docs/assets/favicon.png", static.FS, "favicon-32x32.png", png},
 	{"/redoc", assets, "assets/redoc.html", html},
 	{"/redoc/assets/redoc.js", assets, "assets/redoc.js", script},
+	{"/redoc/assets/redoc-styles.js", assets, "assets/redoc-styles.js", script},
 	{"/redoc/assets/page.css", assets, "assets/page.css", stylesheet},
 	{"/redoc/assets/redoc.standalone.js", assets, "assets/redoc.standalone.js.gz", script},
 }
 
-// Files returns every file of the pages by its path; the map is not to be changed. The pages also need
+// Files returns every file of the pages by its path. The pages also need
 // /openapi.json, which the caller has. It fails only on a broken build.
-func Files() (map[string]*File, error) { return unpacked() }
-
-// unpacked does the work once: the files are the same for every caller and every reload.
-var unpacked = sync.OnceValues(unpack)
-
-func unpack() (map[string]*File, error) {
+func Files() (map[string]*File, error) {
 	files := make(map[string]*File, len(sources))
 	for _, s := range sources {
 		content, err := fs.ReadFile(s.from, s.name)

@@ -6,7 +6,7 @@ Redoc.init(
   "openapi.json",
   {
     disableSearch: true,
-    hideDownloadButton: false,
+    nativeScrollbars: true,
     theme: {
       typography: {
         fontFamily: "system-ui, sans-serif",

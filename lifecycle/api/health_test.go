@@ -1,0 +1,52 @@
+package api_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/lifecycle"
+
+	"net/http/httptest"
+)
+
+const (
+	waitFor = 10 * time.Second
+	tick    = time.Millisecond
+)
+
+func TestHealth(t *testing.T) {
+	e := newEdge(t)
+	e.service.ready = lifecycle.Readiness{}
+	for _, method := range []string{"GET", "HEAD"} {
+		w := e.do(method, "/health", "", header{"OPEN-SANDBOX-API-KEY": ""})
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, `{"status":"healthy"}`, w.Body.String(), "net/http drops it for HEAD")
+		require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	}
+	require.Empty(t, e.service.calls, "liveness looks at nothing else")
+}
+
+func TestReadiness(t *testing.T) {
+	e := newEdge(t)
+	w := e.do("GET", "/health/ready", "")
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, `{"status":"ready","components":{"store":"ok"}}`, w.Body.String())
+
+	e.service.ready = lifecycle.Readiness{Components: map[string]string{"runtime": "unreachable"}}
+	w = e.do("GET", "/health/ready", "")
+	wantError(t, w, 503, "GENERAL::NOT_READY")
+	require.Contains(t, w.Body.String(), `"components":{"runtime":"unreachable"}`)
+	require.Equal(t, "1", w.Header().Get("Retry-After"))
+
+	// Where an installation makes the path public, strangers learn yes or no.
+	r := httptest.NewRequest("GET", "/health/ready", nil)
+	r = r.WithContext(auth.NewContext(r.Context(), &auth.Decision{Route: route.Verdict{Class: route.Public}}))
+	w = httptest.NewRecorder()
+	e.api.ServeHTTP(w, r)
+	wantError(t, w, 503, "GENERAL::NOT_READY")
+	require.NotContains(t, w.Body.String(), "components")
+}
