@@ -41,6 +41,13 @@ func (d *decoder) conflicts() {
 		d.templateFile("kubernetes.batchsandbox_template_file", c.Kubernetes.BatchSandboxTemplateFile)
 		d.templateFile("agent_sandbox.template_file", c.AgentSandbox.TemplateFile)
 	}
+	for _, f := range []struct{ key, path string }{
+		{"server.tls_cert_file", c.Server.TLSCertFile}, {"server.tls_key_file", c.Server.TLSKeyFile},
+	} {
+		if _, err := os.Stat(f.path); f.path != "" && err != nil {
+			warn(f.key, "the file cannot be read: %v", cause(err))
+		}
+	}
 	if c.Server.Loop != "auto" {
 		d.report.Inert = append(d.report.Inert, "server.loop")
 	}

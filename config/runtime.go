@@ -35,4 +35,4 @@ var runtimeSection = Section{
 }
 
 // imageRelease is the tag of the images that generated files name; `make images` builds them under it.
-const imageRelease = "latest"
+const imageRelease = "edge"

@@ -113,7 +113,7 @@ var serverSection = Section{
 			at:     func(c *Config, _ int) any { return &c.Server.APIKeyFile },
 		},
 		{
-			Name: "eip", Kind: Text, Absent: "derived from host", check: checkPublicAddress,
+			Name: "eip", Kind: Text, Absent: "derived from host", check: checkPublicAddress, Live: true,
 			Sample: `"203.0.113.10"`,
 			Doc:    "Public host, or host:port, put into the endpoints that are handed out, for a server behind NAT or a load balancer. The server itself never connects to it.",
 			ZH:     "写入返回端点的公网主机（或 主机:端口），适用于 NAT 或负载均衡之后的服务器。服务器自身不会连接该地址。",
@@ -172,20 +172,20 @@ var serverSection = Section{
 			at:  func(c *Config, _ int) any { return &c.Server.StrictModes },
 		},
 		{
-			Name: "max_sandbox_timeout_seconds", Kind: Integer, Absent: "no limit", Min: bound(60), Live: true,
+			Name: "max_sandbox_timeout_seconds", Kind: Integer, Absent: "no limit", Min: bound(60),
 			Doc:     "Longest lifetime a create request may ask for; a longer one is refused. Renewals by the API are not capped.",
 			ZH:      "创建请求可申请的最长存活时间（秒），超过则拒绝。API 续期不受此限制。",
 			Example: same("86400"),
 			at:      func(c *Config, _ int) any { return &c.Server.MaxTimeout },
 		},
 		{
-			Name: "max_sandboxes", Kind: Integer, Default: 0, Min: bound(0), NewKey: true, Live: true,
+			Name: "max_sandboxes", Kind: Integer, Default: 0, Min: bound(0), NewKey: true,
 			Doc: "Most sandboxes that may exist at once; a further create is answered with 429. 0 = no limit.",
 			ZH:  "同时存在的沙箱数量上限，超出的创建请求得到 429。0 = 不限制。",
 			at:  func(c *Config, _ int) any { return &c.Server.MaxSandboxes },
 		},
 		{
-			Name: "max_pending_creates", Kind: Integer, Default: 0, Min: bound(0), NewKey: true, Live: true,
+			Name: "max_pending_creates", Kind: Integer, Default: 0, Min: bound(0), NewKey: true,
 			Doc:     "Most creates in progress per API key; a further one is answered with 429 and Retry-After. 0 = no limit.",
 			ZH:      "每个 API 密钥同时进行的创建请求上限，超出的请求得到 429 与 Retry-After。0 = 不限制。",
 			Example: same("200"),
@@ -216,7 +216,7 @@ var serverSection = Section{
 			at:  func(c *Config, _ int) any { return &c.Server.Backlog },
 		},
 		{
-			Name: "thread_pool_size", Kind: Integer, Default: 200, Min: bound(1), Live: true,
+			Name: "thread_pool_size", Kind: Integer, Default: 200, Min: bound(1),
 			Doc: "Backend operations (calls to Docker or Kubernetes) that API requests may run at once; further ones wait.",
 			ZH:  "API 请求可同时执行的后端操作（Docker 或 Kubernetes 调用）数量，超出的等待。",
 			at:  func(c *Config, _ int) any { return &c.Server.ThreadPoolSize },

@@ -65,6 +65,11 @@ func TestConflicts(t *testing.T) {
 		require.Contains(t, got[0], c.want)
 		require.NotContains(t, got[0], "short and")
 	}
+	require.Equal(t, []string{
+		"test.toml:5 server.tls_cert_file: the file cannot be read: no such file or directory",
+		"test.toml:6 server.tls_key_file: the file cannot be read: no such file or directory",
+	}, warnings(t, minimal+"[server]\ntls_cert_file = \"/nowhere.crt\"\ntls_key_file = \"/nowhere.key\"\n"))
+
 	l, err := parse(minimal+"[server]\nlog_level = \"DEBUG\"\nloop = \"uvloop\"\nhttp = \"h11\"\n", EnvAPIKey, "  ")
 	require.NoError(t, err)
 	require.Equal(t, "DEBUG", l.Config.Log.Level)

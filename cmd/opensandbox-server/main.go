@@ -15,13 +15,13 @@ func main() {
 	app := &cli.App{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Lookup: os.LookupEnv, Setenv: os.Setenv,
-		Run: run, Caddy: caddy, Version: versionText,
+		Run: run, Caddy: caddyCommand, Version: versionText,
 	}
 	os.Exit(app.Execute(context.Background(), os.Args[1:]))
 }
 
-// caddy runs Caddy's command line, which reads os.Args and exits by itself on failure.
-func caddy(args []string) int {
+// caddyCommand runs Caddy's command line, which reads os.Args and exits by itself on failure.
+func caddyCommand(args []string) int {
 	os.Args = append([]string{"caddy"}, args...)
 	caddycmd.Main()
 	return 0

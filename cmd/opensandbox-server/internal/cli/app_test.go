@@ -144,7 +144,10 @@ func TestWarningsComeBeforeTheServer(t *testing.T) {
 	path := file(t, body)
 	require.Equal(t, 0, w.run("--config", path))
 	require.Contains(t, w.errOut.String(), "WARNING: "+path+`:3 server.limit_concurency: unknown key, ignored; did you mean "limit_concurrency"?`)
-	require.Contains(t, w.errOut.String(), "server.loop")
+
+	w = newWorld(t)
+	require.Equal(t, 0, w.run("check-config", path))
+	require.Contains(t, w.errOut.String(), "NOTICE: server.loop")
 
 	w = newWorld(t)
 	require.Equal(t, 0, w.run("--config", file(t, body+"[log]\nformat = \"json\"\n")))

@@ -24,19 +24,13 @@ func startupLog(out io.Writer, l *config.Log) *startLogger {
 	return s
 }
 
-func (s *startLogger) Info(message string, args ...any) { s.write(slog.LevelInfo, message, args) }
-func (s *startLogger) Warn(message string, args ...any) { s.write(slog.LevelWarn, message, args) }
-func (s *startLogger) Error(message string, args ...any) {
-	s.write(slog.LevelError, message, args)
-}
+func (s *startLogger) Warn(message string)  { s.write(slog.LevelWarn, message) }
+func (s *startLogger) Error(message string) { s.write(slog.LevelError, message) }
 
-func (s *startLogger) write(level slog.Level, message string, args []any) {
+func (s *startLogger) write(level slog.Level, message string) {
 	if s.json != nil {
-		s.json.Log(context.Background(), level, message, args...)
+		s.json.Log(context.Background(), level, message)
 		return
-	}
-	for i := 0; i+1 < len(args); i += 2 {
-		message += fmt.Sprintf(" %v=%v", args[i], args[i+1])
 	}
 	name := strings.Replace(level.String(), "WARN", "WARNING", 1)
 	fmt.Fprintln(s.out, name+": "+message)

@@ -74,9 +74,6 @@ func (a *App) serve(cmd *cobra.Command, flags *rootFlags) error {
 	for _, w := range loaded.Report.Warnings {
 		log.Warn(w.String())
 	}
-	if len(loaded.Report.Inert) > 0 {
-		log.Info("these keys are accepted and have no effect in this server", "keys", loaded.Report.Inert)
-	}
 	if err := a.guard(cmd, loaded, log.Warn); err != nil {
 		log.Error("API key startup confirmation failed: " + err.Error())
 		return &failure{code: exitConfig}
@@ -87,7 +84,7 @@ func (a *App) serve(cmd *cobra.Command, flags *rootFlags) error {
 	return nil
 }
 
-func (a *App) guard(cmd *cobra.Command, loaded *config.Loaded, warn func(string, ...any)) error {
+func (a *App) guard(cmd *cobra.Command, loaded *config.Loaded, warn func(string)) error {
 	// While the question is open an interrupt is an answer; afterwards the server handles signals itself.
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -96,6 +93,6 @@ func (a *App) guard(cmd *cobra.Command, loaded *config.Loaded, warn func(string,
 	return guard.Guard{
 		Keys: len(server.Keys()), Bind: server.ListenAddress(), Insecure: insecure,
 		Stdin: a.Stdin, Prompt: a.Stderr,
-		Warn: func(message string) { warn(message) },
+		Warn: warn,
 	}.Pass(ctx)
 }
