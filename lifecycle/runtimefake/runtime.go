@@ -40,6 +40,7 @@ type Runtime struct {
 
 	mu       sync.Mutex
 	hook     Hook
+	listed   func()
 	boxes    map[string]*box
 	leftover map[string]bool // ids of which something is left though the object is gone
 	watchers map[*watcher]struct{}
@@ -237,13 +238,27 @@ func (r *Runtime) List(ctx context.Context) ([]lifecycle.Instance, error) {
 	if err := r.before(ctx, List, ""); err != nil {
 		return nil, err
 	}
+	list, listed := r.snapshot()
+	if listed != nil {
+		listed()
+	}
+	return list, nil
+}
+
+func (r *Runtime) snapshot() (list []lifecycle.Instance, listed func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := make([]lifecycle.Instance, 0, len(r.boxes))
 	for id, b := range r.boxes {
 		list = append(list, b.instance(id))
 	}
-	return list, nil
+	return list, r.listed
+}
+
+// AfterList has f run between the moment a list is taken and its return; nil for none.
+func (r *Runtime) AfterList(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listed = f
 }
 
 // Close implements lifecycle.Runtime.
