@@ -51,7 +51,7 @@ var mayImport = map[string][]string{
 	"cmd/opensandbox-server": {"caddymodule", "config", "internal/version", "secret", "logging"},
 	"cmd/opensandbox-execd":  {"execd", "internal/version"},
 	"deploy/images":          {},
-	"test":                   {"secret"},
+	"test":                   {"secret", "lifecycle/docker"},
 
 	"internal/architecture": {},
 }

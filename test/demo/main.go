@@ -99,7 +99,7 @@ func (d *demo) start(ctx context.Context) (string, error) {
 func (d *demo) create(ctx context.Context) (string, error) {
 	r := edge.CreateRequest{
 		// The demo image's own web page is the sandbox's main process.
-		Entrypoint:     []string{"/demo"},
+		Entrypoint:     []string{"/usr/bin/demo-web"},
 		Timeout:        60,
 		ResourceLimits: map[string]string{"cpu": "500m", "memory": "128Mi"},
 		Metadata:       map[string]string{"purpose": "demo"},

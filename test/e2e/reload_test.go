@@ -1,0 +1,117 @@
+//go:build docker
+
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/test/edge"
+)
+
+// TestReloadsUnderTrafficLoseNothing reloads the configuration again and again while
+// requests run and a WebSocket and an event stream stay open.
+func TestReloadsUnderTrafficLoseNothing(t *testing.T) {
+	s := start(t, "")
+	r := request(s)
+	r.Entrypoint = []string{"/usr/bin/demo-web"}
+	sandbox, token := create(t, s, r)
+
+	web := s.Route(edge.Wildcard, sandbox.ID, 8080, "")
+	defer web.Close()
+	conn, err := web.WebSocket(t.Context(), "/ws")
+	require.NoError(t, err)
+	defer conn.CloseNow()
+
+	execd := s.Route(edge.Header, sandbox.ID, 44772, token)
+	defer execd.Close()
+	stream, err := execd.Do(t.Context(), http.MethodPost, "/command",
+		strings.NewReader(`{"command":"while [ ! -e /tmp/enough ]; do echo tick; sleep 0.05; done"}`), "application/json")
+	require.NoError(t, err)
+	defer stream.Body.Close()
+
+	ctx, stop := context.WithCancel(t.Context())
+	var traffic sync.WaitGroup
+	served := make([]int, len(edge.Forms))
+	for i, form := range edge.Forms {
+		traffic.Go(func() {
+			route := s.Route(form, sandbox.ID, 8080, "")
+			defer route.Close()
+			for ctx.Err() == nil {
+				status, body, err := route.Read(t.Context(), http.MethodGet, "/", nil, "")
+				if err != nil {
+					// A client whose connection closed before the first byte tries once more.
+					status, body, err = route.Read(t.Context(), http.MethodGet, "/", nil, "")
+				}
+				if err != nil || status != http.StatusOK {
+					t.Errorf("%s route during a reload: %d %q %v", form, status, body, err)
+					return
+				}
+				served[i]++
+			}
+		})
+	}
+
+	for i := range 10 {
+		reloads := strings.Count(s.Log(), "configuration reloaded")
+		require.NoError(t, s.Signal(syscall.SIGHUP))
+		eventually(t, func() error {
+			if strings.Count(s.Log(), "configuration reloaded") <= reloads {
+				return errNotYet
+			}
+			return nil
+		})
+		require.NoError(t, conn.Write(t.Context(), websocket.MessageText, fmt.Appendf(nil, "after reload %d", i)))
+		_, echo, err := conn.Read(t.Context())
+		require.NoError(t, err)
+		require.Contains(t, string(echo), fmt.Sprintf("after reload %d", i))
+	}
+	stop()
+	traffic.Wait()
+	for i, n := range served {
+		require.Greater(t, n, 10, "%s carried no traffic", edge.Forms[i])
+	}
+
+	_, err = execd.Command(t.Context(), "touch /tmp/enough")
+	require.NoError(t, err)
+	ticks, complete := 0, false
+	for lines := bufio.NewScanner(stream.Body); lines.Scan(); {
+		ticks += strings.Count(lines.Text(), `"tick"`)
+		complete = complete || strings.Contains(lines.Text(), "execution_complete")
+	}
+	require.True(t, complete, "the stream ended in its own time")
+	require.Greater(t, ticks, 10)
+
+	got, err := s.Get(t.Context(), sandbox.ID)
+	require.NoError(t, err)
+	require.Equal(t, "Running", got.Status.State)
+}
+
+func TestABadFileKeepsTheOldConfigurationServing(t *testing.T) {
+	s := start(t, "")
+	edit(t, s, "[runtime]", "[runtim]")
+	require.NoError(t, s.Signal(syscall.SIGHUP))
+	eventually(t, func() error {
+		if !strings.Contains(s.Log(), "reload refused") {
+			return errNotYet
+		}
+		return nil
+	})
+	sandbox, _ := create(t, s, request(s))
+	require.NoError(t, s.Delete(t.Context(), sandbox.ID))
+
+	began := time.Now()
+	require.NoError(t, s.Stop())
+	require.Less(t, time.Since(began), 30*time.Second)
+	require.Zero(t, s.ExitCode())
+}
