@@ -53,26 +53,32 @@ func TestCreateVariants(t *testing.T) {
 			require.Equal(t, " s ", r.SnapshotID, "trimmed by the service")
 			require.Nil(t, r.Entrypoint)
 		}},
-		{"blank image with snapshot", `{"snapshotId":"s","image":{"uri":" ","auth":{"username":"u","password":"p"}},"resourceLimits":{}}`,
+		{
+			"blank image with snapshot", `{"snapshotId":"s","image":{"uri":" ","auth":{"username":"u","password":"p"}},"resourceLimits":{}}`,
 			func(t *testing.T, r lifecycle.CreateRequest) {
 				require.Empty(t, r.Image)
 				require.Nil(t, r.ImageAuth)
-			}},
+			},
+		},
 		{"pool without anything", `{"extensions":{"poolRef":" py "}}`, func(t *testing.T, r lifecycle.CreateRequest) {
 			require.Equal(t, " py ", r.Extensions["poolRef"])
 		}},
 		{"blank pool is none", with(`"extensions":{"poolRef":" "}`), func(t *testing.T, r lifecycle.CreateRequest) { require.Equal(t, "python:3.11", r.Image) }},
 		{"empty policy is a policy", with(`"networkPolicy":{}`), func(t *testing.T, r lifecycle.CreateRequest) { require.True(t, r.NetworkPolicy) }},
-		{"policy with proxy", with(`"network_policy":{"default_action":"deny","egress":[{"action":"allow","target":"pypi.org"}]},"credential_proxy":{"enabled":1}`),
-			func(t *testing.T, r lifecycle.CreateRequest) { require.True(t, r.NetworkPolicy && r.CredentialProxy) }},
+		{
+			"policy with proxy", with(`"network_policy":{"default_action":"deny","egress":[{"action":"allow","target":"pypi.org"}]},"credential_proxy":{"enabled":1}`),
+			func(t *testing.T, r lifecycle.CreateRequest) { require.True(t, r.NetworkPolicy && r.CredentialProxy) },
+		},
 		{"no volume", with(`"volumes":[]`), func(t *testing.T, r lifecycle.CreateRequest) { require.False(t, r.Volumes) }},
-		{"volumes", with(`"volumes":[
+		{
+			"volumes", with(`"volumes":[
 			{"name":"a","mountPath":"/a","host":{"path":"/srv"},"pvc":null,"readOnly":null},
 			{"name":"b","mount_path":"/b","host":{"path":"C:\\x"},"sub_path":"x"},
 			{"name":"c","mountPath":"/c","pvc":{"claim_name":"c","storageClass":null,"storage":null,"accessModes":null}},
 			{"name":"d","mountPath":"/d","pvc":{"claimName":"d","storage":"1.5Gi","accessModes":["ReadWriteOnce"],"createIfNotExists":false}},
 			{"name":"e","mountPath":"/e","ossfs":{"bucket":"abc","endpoint":"x","accessKeyId":"i","accessKeySecret":"s","version":"1.0","options":["o"]}}]`),
-			func(t *testing.T, r lifecycle.CreateRequest) { require.True(t, r.Volumes) }},
+			func(t *testing.T, r lifecycle.CreateRequest) { require.True(t, r.Volumes) },
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := newEdge(t)

@@ -28,18 +28,38 @@ func TestEndpoint(t *testing.T) {
 		{"execd", "/v1/sandboxes/" + id + "/endpoints/44772", nil, nil, direct + `/v1/sandboxes/` + id + `/proxy/44772"` + withToken},
 		{"the sidecar's port, always", "/v1/sandboxes/" + id + "/endpoints/18080", nil, nil, direct + `/v1/sandboxes/` + id + `/proxy/18080"}`},
 		{"the root mount", "/sandboxes/" + id + "/endpoints/44772?use_server_proxy=YES", nil, nil, direct + `/sandboxes/` + id + `/proxy/44772"` + withToken},
-		{"a configured address", "/v1/sandboxes/" + id + "/endpoints/80", nil, []func(*api.Options){func(o *api.Options) { o.Addresses.EIP = "https://osb.example.com/x/" }},
-			`{"endpoint":"osb.example.com/x/v1/sandboxes/` + id + `/proxy/80"}`},
-		{"a forwarded host from a stranger", "/v1/sandboxes/" + id + "/endpoints/80", header{"X-Forwarded-Host": "evil.example"}, nil,
-			direct + `/v1/sandboxes/` + id + `/proxy/80"}`},
-		{"a forwarded host from a trusted proxy", "/v1/sandboxes/" + id + "/endpoints/80", header{"X-Forwarded-Host": "evil.example, osb.example.com"}, []func(*api.Options){trust},
-			`{"endpoint":"osb.example.com/v1/sandboxes/` + id + `/proxy/80"}`},
-		{"wildcard execd", "/v1/sandboxes/" + id + "/endpoints/44772", nil, []func(*api.Options){gateway(address.Wildcard, "*.sb.example.com")},
-			`{"endpoint":"` + id + `-44772.sb.example.com"` + withToken},
-		{"header execd", "/v1/sandboxes/" + id + "/endpoints/44772", nil, []func(*api.Options){gateway(address.Header, "gw.example.com")},
-			`{"endpoint":"gw.example.com","headers":{"OpenSandbox-Ingress-To":"` + id + `-44772","X-EXECD-ACCESS-TOKEN":"` + token + `"}}`},
-		{"header by way of the server", "/v1/sandboxes/" + id + "/endpoints/8080?use_server_proxy=1", nil, []func(*api.Options){gateway(address.Header, "gw.example.com")},
-			direct + `/v1/sandboxes/` + id + `/proxy/8080","headers":{"OpenSandbox-Ingress-To":"` + id + `-8080"}}`},
+		{
+			"a configured address", "/v1/sandboxes/" + id + "/endpoints/80", nil,
+			[]func(*api.Options){func(o *api.Options) { o.Addresses.EIP = "https://osb.example.com/x/" }},
+			`{"endpoint":"osb.example.com/x/v1/sandboxes/` + id + `/proxy/80"}`,
+		},
+		{
+			"a forwarded host from a stranger", "/v1/sandboxes/" + id + "/endpoints/80",
+			header{"X-Forwarded-Host": "evil.example"},
+			nil,
+			direct + `/v1/sandboxes/` + id + `/proxy/80"}`,
+		},
+		{
+			"a forwarded host from a trusted proxy", "/v1/sandboxes/" + id + "/endpoints/80",
+			header{"X-Forwarded-Host": "evil.example, osb.example.com"},
+			[]func(*api.Options){trust},
+			`{"endpoint":"osb.example.com/v1/sandboxes/` + id + `/proxy/80"}`,
+		},
+		{
+			"wildcard execd", "/v1/sandboxes/" + id + "/endpoints/44772", nil,
+			[]func(*api.Options){gateway(address.Wildcard, "*.sb.example.com")},
+			`{"endpoint":"` + id + `-44772.sb.example.com"` + withToken,
+		},
+		{
+			"header execd", "/v1/sandboxes/" + id + "/endpoints/44772", nil,
+			[]func(*api.Options){gateway(address.Header, "gw.example.com")},
+			`{"endpoint":"gw.example.com","headers":{"OpenSandbox-Ingress-To":"` + id + `-44772","X-EXECD-ACCESS-TOKEN":"` + token + `"}}`,
+		},
+		{
+			"header by way of the server", "/v1/sandboxes/" + id + "/endpoints/8080?use_server_proxy=1", nil,
+			[]func(*api.Options){gateway(address.Header, "gw.example.com")},
+			direct + `/v1/sandboxes/` + id + `/proxy/8080","headers":{"OpenSandbox-Ingress-To":"` + id + `-8080"}}`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := newEdge(t, tc.change...)

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -9,8 +10,6 @@ import (
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/ingress/route"
 	"github.com/opensandbox-edge/edge/lifecycle"
-
-	"net/http/httptest"
 )
 
 const (
