@@ -11,13 +11,10 @@ import (
 	"github.com/opensandbox-edge/edge/execd/problem"
 )
 
-// maxJSON bounds a JSON request body. Uploads are multipart and have no bound.
-const maxJSON = 32 << 20
-
 // decode reads the first JSON value of the body (contract 06 §2): unknown fields
 // and what follows are ignored, the content type is not looked at.
-func decode(w http.ResponseWriter, r *http.Request, into any) error {
-	body := http.MaxBytesReader(w, r.Body, maxJSON)
+func (s *Server) decode(w http.ResponseWriter, r *http.Request, into any) error {
+	body := http.MaxBytesReader(w, r.Body, s.options.MaxJSON)
 	if err := json.NewDecoder(body).Decode(into); err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {

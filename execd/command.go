@@ -37,7 +37,7 @@ func (q commandRequest) spec() command.Spec {
 
 func (s *Server) runCommand(w http.ResponseWriter, r *http.Request, _ []string) error {
 	var q commandRequest
-	if err := decode(w, r, &q); err != nil {
+	if err := s.decode(w, r, &q); err != nil {
 		return err
 	}
 	c, err := s.commands.Prepare(q.spec())

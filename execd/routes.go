@@ -32,6 +32,18 @@ func (s *Server) table() []route {
 		{"GET", "/command/*/logs", s.commandLogs},
 		{"GET", "/metrics", s.metricsNow},
 		{"GET", "/metrics/watch", s.metricsWatch},
+		{"GET", "/files/info", s.fileInfo},
+		{"GET", "/files/search", s.searchFiles},
+		{"GET", "/files/download", s.download},
+		{"HEAD", "/files/download", s.download},
+		{"DELETE", "/files", s.deleteFiles},
+		{"POST", "/files/mv", s.moveFiles},
+		{"POST", "/files/permissions", s.changePermissions},
+		{"POST", "/files/replace", s.replaceInFiles},
+		{"POST", "/files/upload", s.upload},
+		{"GET", "/directories/list", s.listDirectory},
+		{"POST", "/directories", s.makeDirectories},
+		{"DELETE", "/directories", s.deleteDirectories},
 	}
 }
 
@@ -66,7 +78,13 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 			allowed = append(allowed, row.method)
 			continue
 		}
-		if err := row.serve(w, r, params); err != nil {
+		_, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil { // Query would drop the part it cannot read, and with it a path to delete
+			err = problem.Invalid("the query cannot be read: %s", err)
+		} else {
+			err = row.serve(w, r, params)
+		}
+		if err != nil {
 			apierror.Write(w, err)
 		}
 		return

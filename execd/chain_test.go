@@ -1,0 +1,200 @@
+package execd
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/secret"
+)
+
+func hashed(t *testing.T, token string) Access {
+	t.Helper()
+	a, err := AccessByHash(fmt.Sprintf("%x", sha256.Sum256([]byte(token))))
+	require.NoError(t, err)
+	return a
+}
+
+func TestAccessToken(t *testing.T) {
+	for name, access := range map[string]Access{
+		"hash":  hashed(t, "right"),
+		"clear": AccessByToken(secret.New("right")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := serve(t, func(o *Options) { o.Access = access })
+			for _, headers := range [][]string{
+				nil,
+				{TokenHeader, ""},
+				{TokenHeader, "wrong"},
+				{TokenHeader, "right " + "x"},
+				{TokenHeader, "right", TokenHeader, "right"},
+				{"Authorization", "right"},
+				{TokenHeader, fmt.Sprintf("%x", sha256.Sum256([]byte("right")))},
+			} {
+				for _, target := range []string{"/metrics", "/nope", "/proxy/1/", "/ping/", "/command/status/x"} {
+					a := d.do("GET", target, "", headers...)
+					require.Equal(t, "UNAUTHORIZED", a.problem(t, 401))
+					require.Contains(t, a.body, `"error":"Unauthorized: invalid or missing header X-EXECD-ACCESS-TOKEN"`)
+				}
+				require.Equal(t, 200, d.do("GET", "/ping", "", headers...).status, "the probe stays open")
+			}
+			require.Equal(t, 401, d.do("POST", "/ping", "").status)
+			require.Equal(t, 200, d.do("GET", "/metrics", "", TokenHeader, "right").status)
+		})
+	}
+	require.False(t, AccessByToken(secret.Text{}).Required())
+	for _, bad := range []string{"", "zz", strings.Repeat("0", 63), strings.Repeat("0", 66)} {
+		_, err := AccessByHash(bad)
+		require.Error(t, err, "a bad hash must not open the daemon")
+	}
+}
+
+func TestRouting(t *testing.T) {
+	d := serve(t, nil)
+	require.Empty(t, d.do("GET", "/ping", "").body)
+	require.Equal(t, 200, d.do("HEAD", "/ping", "").status)
+	require.Equal(t, 200, d.do("GET", "/ping/", "").status, "no redirect")
+	for _, target := range []string{"/", "/nope", "//ping", "/ping//", "/command/status/", "/command/a/b/logs", "/x/../ping", "/session", "/pty", "/code/context"} {
+		require.Equal(t, "NOT_FOUND", d.do("GET", target, "").problem(t, 404), target)
+	}
+	a := d.do("GET", "/command", "")
+	require.Equal(t, "METHOD_NOT_ALLOWED", a.problem(t, 405))
+	require.Equal(t, "DELETE, POST", a.header.Get("Allow"))
+	require.Equal(t, "INVALID_REQUEST_BODY", d.do("DELETE", "/files?path=/tmp/a;b", "").problem(t, 400), "no part of a query is dropped silently")
+	require.Contains(t, d.do("GET", "/command/status/a%2Fb", "").body, "a/b", "an encoded slash stays in its segment")
+}
+
+func TestRequestID(t *testing.T) {
+	d := serve(t, nil)
+	require.Equal(t, "my-id/1", d.do("GET", "/nope", "", requestIDHeader, "my-id/1").header.Get(requestIDHeader))
+	for _, bad := range []string{"", "has space", "tab\there", "ünicode", strings.Repeat("x", 129)} {
+		got := d.do("GET", "/ping", "", requestIDHeader, bad).header.Get(requestIDHeader)
+		require.NotEqual(t, bad, got)
+		require.Regexp(t, `^[A-Z2-7]{26}$`, got)
+	}
+}
+
+func TestPanicIsOneFailedRequest(t *testing.T) {
+	d := serve(t, nil)
+	d.server.routes = append(d.server.routes,
+		route{"GET", "/boom", func(http.ResponseWriter, *http.Request, []string) error { panic("boom") }},
+		route{"GET", "/late", func(w http.ResponseWriter, _ *http.Request, _ []string) error {
+			_, _ = io.WriteString(w, "half")
+			_ = http.NewResponseController(w).Flush()
+			panic("late")
+		}})
+	require.Equal(t, "RUNTIME_ERROR", d.do("GET", "/boom", "").problem(t, 500))
+	res := d.open("GET", "/late", "")
+	defer res.Body.Close()
+	_, err := io.ReadAll(res.Body)
+	require.Error(t, err, "half an answer is cut")
+	require.Equal(t, 200, d.do("GET", "/ping", "").status)
+}
+
+// TestProxyKeepsTheRawPath speaks raw HTTP on both sides, so that no library
+// repairs the path on the way.
+func TestProxyKeepsTheRawPath(t *testing.T) {
+	d := serve(t, func(o *Options) { o.Access = hashed(t, "tok") })
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	heads := make(chan string, 10)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			in := bufio.NewReader(conn)
+			var head strings.Builder
+			for line := ""; line != "\r\n"; {
+				if line, err = in.ReadString('\n'); err != nil {
+					break
+				}
+				head.WriteString(line)
+			}
+			heads <- head.String()
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			_ = conn.Close()
+		}
+	}()
+	port := l.Addr().(*net.TCPAddr).Port
+	for sent, want := range map[string]string{
+		"":               "/",
+		"/":              "/",
+		"/a%2Fb/../c//d": "/a%2Fb/../c//d",
+		"/x|y%2F^":       "/x%7Cy%2F%5E",
+		"//host/p":       "//host/p",
+		"/q?a=%2F;b&c":   "/q?a=%2F;b&c",
+		"/q?":            "/q?",
+		"/%":             "", // not decodable: 400, nothing dialled
+	} {
+		conn, err := net.Dial("tcp4", d.addr)
+		require.NoError(t, err)
+		_, _ = fmt.Fprintf(conn, "GET /proxy/%d%s HTTP/1.1\r\nHost: app.example\r\nX-EXECD-ACCESS-TOKEN: tok\r\nOpen-Sandbox-Api-Key: k\r\n"+
+			"X-Forwarded-For: 10.9.8.7\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n", port, sent)
+		response, _ := io.ReadAll(conn)
+		_ = conn.Close()
+		if want == "" {
+			require.Contains(t, string(response), " 400 ", sent)
+			continue
+		}
+		head := <-heads
+		require.True(t, strings.HasPrefix(head, "GET "+want+" HTTP/1.1\r\n"), "%s: %s", sent, head)
+		require.Contains(t, head, "Host: app.example\r\n")
+		require.Contains(t, head, "X-Forwarded-For: 10.9.8.7, 127.0.0.1\r\n")
+		require.Contains(t, head, "X-Forwarded-Proto: https\r\n")
+		require.NotContains(t, head, "X-Forwarded-Host")
+		require.NotContains(t, strings.ToLower(head), "access-token")
+		require.NotContains(t, strings.ToLower(head), "api-key")
+	}
+}
+
+func TestProxyStreamsAndFails(t *testing.T) {
+	d := serve(t, nil)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/teapot":
+			w.WriteHeader(http.StatusTeapot)
+		case "/echo":
+			_, _ = io.Copy(w, r.Body)
+		case "/sse":
+			_, _ = io.WriteString(w, "data: 1\n\n")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}
+	}))
+	defer app.Close()
+	_, port, _ := net.SplitHostPort(app.Listener.Addr().String())
+	require.Equal(t, http.StatusTeapot, d.do("GET", "/proxy/"+port+"/teapot", "").status)
+	big := strings.Repeat("0123456789abcdef", 1<<18)
+	require.Equal(t, big, d.do("POST", "/proxy/"+port+"/echo", big).body)
+	res := d.open("GET", "/proxy/"+port+"/sse", "")
+	line, err := bufio.NewReader(res.Body).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "data: 1\n", line, "the first event is not held back")
+	require.NoError(t, res.Body.Close())
+
+	_, own, _ := net.SplitHostPort(d.addr)
+	for _, target := range []string{
+		"/proxy", "/proxy/", "/proxy//x", "/proxy/0/", "/proxy/65536/", "/proxy/080/", "/proxy/+80/", "/proxy/80:81/",
+		"/proxy/1@evil/", "/proxy/%38%30/", "/proxy/" + own + "/ping",
+	} {
+		d.do("GET", target, "").problem(t, 400)
+	}
+	free, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, gone, _ := net.SplitHostPort(free.Addr().String())
+	require.NoError(t, free.Close())
+	a := d.do("GET", "/proxy/"+gone+"/", "")
+	require.Equal(t, "RUNTIME_ERROR", a.problem(t, 502))
+	require.Contains(t, a.body, "Bad Gateway")
+}
