@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"maps"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -200,4 +201,10 @@ func TestAddresses(t *testing.T) {
 		require.Equal(t, want.published, fitsPublished(a), addr)
 	}
 	require.False(t, fitsSandbox(netip.Addr{}))
+}
+
+// The environment's proxies must not see sandbox traffic. Loopback is never sent to
+// them, so only the setting itself can be looked at.
+func TestPingerUsesNoProxy(t *testing.T) {
+	require.Nil(t, newPinger().(pinger).client.Transport.(*http.Transport).Proxy)
 }

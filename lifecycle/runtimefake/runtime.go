@@ -37,6 +37,8 @@ type Hook func(ctx context.Context, verb Verb, id string) error
 type Runtime struct {
 	Now     func() time.Time // time.Now when nil
 	Address netip.Addr       // of every sandbox; each has its own when invalid
+	// Published is what every sandbox that runs publishes.
+	Published map[uint16]netip.AddrPort
 
 	mu       sync.Mutex
 	hook     Hook
@@ -57,6 +59,7 @@ type box struct {
 	backendID  string
 	status     lifecycle.Status
 	address    netip.Addr
+	published  map[uint16]netip.AddrPort
 	created    time.Time
 	started    time.Time
 	finished   time.Time
@@ -115,7 +118,7 @@ func (r *Runtime) place(spec lifecycle.Spec) error {
 	r.made++
 	now := r.now()
 	b := &box{
-		spec: spec, backendID: fmt.Sprintf("backend-%d", r.made), created: now,
+		spec: spec, backendID: fmt.Sprintf("backend-%d", r.made), created: now, published: r.Published,
 		address: netip.AddrFrom4([4]byte{10, 88, byte(r.made >> 8), byte(r.made)}),
 		status:  lifecycle.Status{State: lifecycle.Pending, Reason: "CONTAINER_STARTING", Since: now},
 		seed:    seedOf(spec, now),
@@ -270,7 +273,7 @@ func (b *box) instance(id string) lifecycle.Instance {
 		StartedAt: b.started, FinishedAt: b.finished, Seed: b.seed.Clone(),
 	}
 	if b.status.State == lifecycle.Running || b.status.State == lifecycle.Paused {
-		inst.Address = b.address
+		inst.Address, inst.Published = b.address, b.published
 	}
 	return inst
 }
