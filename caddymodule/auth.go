@@ -72,9 +72,9 @@ func describe(r *http.Request, d *auth.Decision) {
 	form, sandbox := formName(d.Route.Form), d.Route.SandboxID
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.String("request_id", d.RequestID))
-		for key, value := range map[string]string{"api_key_name": d.KeyName, "sandbox_id": sandbox, "route": form} {
-			if value != "" {
-				extra.Set(zap.String(key, value))
+		for _, field := range []struct{ key, value string }{{"api_key_name", d.KeyName}, {"sandbox_id", sandbox}, {"route", form}} {
+			if field.value != "" {
+				extra.Set(zap.String(field.key, field.value))
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -16,3 +17,9 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.(*Cache).maintainAssets"),
 	)
 }
+
+// Tests wait for a condition this long, and look this often.
+const (
+	wait = 10 * time.Second
+	tick = 5 * time.Millisecond
+)

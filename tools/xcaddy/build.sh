@@ -16,7 +16,7 @@ mapfile -t args < <(cd tools/xcaddy && go build -o "$tools/args" ./args && cd ..
 [ "${#args[@]}" -gt 0 ] || { echo "xcaddy: xcaddy.json could not be read"; exit 1; }
 
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
-export CGO_ENABLED=0
+export CGO_ENABLED=0 XCADDY_WHICH_GO=$PWD/tools/xcaddy/go.sh EDGE_MODULE=$(go list -m)
 export XCADDY_GO_BUILD_FLAGS="-trimpath -ldflags '-s -w -X github.com/opensandbox-edge/edge/internal/version.Version=$version'"
 mkdir -p bin
 echo "xcaddy: ${args[*]} --output bin/caddy"
