@@ -47,6 +47,8 @@ func TestLifecycleFailsClosed(t *testing.T) {
 	admin off
 	persist_config off
 	auto_https off
+	storage_check off
+	storage_clean_interval off
 	log {
 		output opensandbox_file %s
 		format opensandbox
@@ -113,6 +115,8 @@ func TestTheRightOrderNeedsNoOption(t *testing.T) {
 	admin off
 	persist_config off
 	auto_https off
+	storage_check off
+	storage_clean_interval off
 	log {
 		output discard
 		format opensandbox

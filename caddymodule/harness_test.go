@@ -190,3 +190,10 @@ func (r *rig) try(method, target string, headers ...string) (answer, error) {
 }
 
 func keyHeader(key string) string { return "OPEN-SANDBOX-API-KEY: " + key }
+
+func caddyContext(t *testing.T) caddy.Context {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	t.Cleanup(cancel)
+	return ctx
+}
