@@ -70,6 +70,8 @@ func (x *exchange) checkUpgrade() error {
 	}
 	if x.r.ProtoMajor != 1 || x.r.Method != http.MethodGet || x.r.ContentLength != 0 ||
 		len(x.r.TransferEncoding) > 0 || !httpguts.HeaderValuesContainsToken(h["Connection"], "upgrade") {
+		// Where this message ends is anybody's guess.
+		x.w.Header().Set("Connection", "close")
 		return errBadUpgrade
 	}
 	x.upgrade = true

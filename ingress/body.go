@@ -3,7 +3,9 @@ package ingress
 import (
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // requestBody is the client's body on its way to the sandbox. The server owns the real
@@ -14,7 +16,9 @@ type requestBody struct {
 	trailer http.Header // announced to the sandbox; filled at the end of the body
 	count   int64
 	eof     atomic.Bool
-	over    atomic.Bool
+
+	reading sync.Mutex // held while a read is under way
+	over    bool
 }
 
 func newRequestBody(x *exchange) *requestBody {
@@ -26,7 +30,9 @@ func newRequestBody(x *exchange) *requestBody {
 // Read implements io.Reader. The transport may still call it after an early answer was
 // relayed; the server's body is no longer ours then.
 func (b *requestBody) Read(p []byte) (int, error) {
-	if b.over.Load() {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	if b.over {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := b.src.Read(p)
@@ -47,8 +53,27 @@ func (b *requestBody) Close() error { return nil }
 // finished tells whether the client's body was read to its end.
 func (b *requestBody) finished() bool { return b.eof.Load() }
 
-// end makes further reads fail.
-func (b *requestBody) end() { b.over.Store(true) }
+// linger is how long a client may take to notice an answer that came before the end of
+// its body. Closing at once could reset the connection and take the answer away.
+const linger = 500 * time.Millisecond
+
+// end waits until nobody reads the body, and makes later reads fail. On an unread
+// HTTP/1.1 body it bounds the time for which the server then drains it: a client that
+// stopped sending would hold the connection for ever.
+func (b *requestBody) end() {
+	if b.finished() || b.x.r.ProtoMajor != 1 {
+		// Either nobody reads, or the server ends the read when the handler returns.
+		return
+	}
+	connection := http.NewResponseController(b.x.w)
+	if connection.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return
+	}
+	b.reading.Lock()
+	b.over = true
+	b.reading.Unlock()
+	_ = connection.SetReadDeadline(time.Now().Add(linger))
+}
 
 // announce returns the trailers that the client announced and the sandbox may see. The
 // transport writes what is in the map once the body has ended.

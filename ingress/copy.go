@@ -16,11 +16,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }
 func (x *exchange) relay(res *http.Response, body *requestBody) {
 	x.copyResponseHeader(res.Header)
 	announced := x.announceTrailers(res.Trailer)
-	if x.r.ProtoMajor == 1 && !body.finished() {
-		// An answer before the end of the body: the rest of it must not be taken
-		// for the next request.
-		x.w.Header().Set("Connection", "close")
-	}
+	x.closeIfUnread(body)
 	x.status = res.StatusCode
 	x.w.WriteHeader(res.StatusCode)
 

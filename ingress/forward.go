@@ -24,76 +24,74 @@ func (x *exchange) forward() error {
 	body := newRequestBody(x)
 	defer body.end()
 
-	err := x.attempt(body)
-	if err == nil || !isDial(err) || !outdated(err, x.entry) {
-		return x.unanswered(err, body)
+	sent, err := x.attempt(body)
+	if err != nil && !sent && outdated(err, x.entry) {
+		// The sandbox moved between lookup and first byte: once more with what is known now.
+		if err = x.resolve(); err == nil {
+			_, err = x.attempt(body)
+		}
 	}
-	// The sandbox moved between lookup and first byte: once more with what is known now.
-	if err := x.resolve(); err != nil {
-		return err
-	}
-	return x.unanswered(x.attempt(body), body)
-}
-
-// unanswered makes the error of an attempt fit to be answered.
-func (x *exchange) unanswered(err error, body *requestBody) error {
 	if err == nil {
 		return nil
 	}
-	if x.r.Context().Err() != nil && !outdated(err, x.entry) {
-		return errClientGone
-	}
-	// The rest of an unread body would be taken for the next request.
-	if x.r.ProtoMajor == 1 && !body.finished() {
-		x.w.Header().Set("Connection", "close")
-	}
-	if outdated(err, x.entry) || errors.Is(err, errClosed) {
+	x.closeIfUnread(body)
+	switch {
+	case outdated(err, x.entry), errors.Is(err, errClosed):
 		if now := x.resolve(); now != nil {
 			return now
 		}
 		return x.notReady()
+	case x.r.Context().Err() != nil:
+		return errClientGone
 	}
 	return err
 }
 
-// attempt is one round trip to the entry that was resolved.
-func (x *exchange) attempt(body *requestBody) error {
+// closeIfUnread gives up an HTTP/1.1 connection whose request body was not read to its
+// end. The rest would be taken for the next request, and net/http cannot drain a body
+// after a full-duplex exchange: it panics on a read of its own that it started there.
+func (x *exchange) closeIfUnread(body *requestBody) {
+	if x.r.ProtoMajor == 1 && !body.finished() {
+		x.w.Header().Set("Connection", "close")
+	}
+}
+
+// attempt is one round trip to the entry that was resolved. sent is false when the
+// sandbox got no byte of the request.
+func (x *exchange) attempt(body *requestBody) (sent bool, err error) {
 	up, err := x.Upstreams.of(x.entry)
 	if err != nil {
-		return err
+		return false, err
 	}
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	defer cancel(nil)
 	cut := x.cutWith(x.entry, cancel)
 	defer cut.release()
 
-	interim := &interim{x: x}
-	out := x.outgoing(httptrace.WithClientTrace(ctx, interim.trace()), body)
+	trace := &trace{x: x}
+	out := x.outgoing(httptrace.WithClientTrace(ctx, trace.hooks()), body)
 	res, err := up.transport.RoundTrip(out)
-	interim.stop()
+	sent = trace.stop()
 	if err != nil {
-		return causeOf(ctx, x.entry, err)
+		return sent, causeOf(ctx, x.entry, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		return x.switchProtocols(res)
+		return sent, x.switchProtocols(res)
 	}
 	if res.StatusCode < http.StatusOK || res.StatusCode > 999 {
-		return errBrokenAnswer // net/http would panic on such a status
+		return sent, errBrokenAnswer // net/http would panic on such a status
 	}
 	if err := x.rewriteLocation(res); err != nil {
-		return err
+		return sent, err
 	}
 	x.relay(res, body)
-	return nil
+	return sent, nil
 }
 
 // causeOf tells why a round trip failed when it was us who ended it.
 func causeOf(ctx context.Context, e *lifecycle.Entry, err error) error {
-	if isDial(err) {
-		return err
-	}
 	if e.Ctx.Err() != nil {
 		return ended(e)
 	}

@@ -1,0 +1,285 @@
+package ingress_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/ingress"
+)
+
+// sentAs sends raw header lines over one route form and returns what the sandbox got.
+func sentAs(t *testing.T, e *edge, got *seen, f form, port string, lines ...string) *http.Request {
+	t.Helper()
+	head := "GET " + f.prefix + "/ HTTP/1.1\r\nHost: " + f.host + "\r\nConnection: close\r\n"
+	if f.header != "" {
+		head += "OpenSandbox-Ingress-To: " + f.header + "\r\n"
+	}
+	res, body := e.raw(t, head+strings.Join(lines, "\r\n")+"\r\n\r\n")
+	require.Equal(t, 200, res.StatusCode, body)
+	return got.last(t)
+}
+
+func TestWhatNeverReachesASandbox(t *testing.T) {
+	e := newEdge(t)
+	var got seen
+	e.sandbox(t, id, got.handler, 8080)
+	for _, f := range forms("8080") {
+		t.Run(f.name, func(t *testing.T) {
+			legacy := "OPEN-SANDBOX-INGRESS: other-1"
+			if f.name == "uri" { // there it would decide where the request goes
+				legacy = "OPEN-SANDBOX-INGRESS: "
+			}
+			r := sentAs(t, e, &got, f, "8080",
+				legacy,
+				"OPEN-SANDBOX-API-KEY: "+apiKey,
+				"Open_Sandbox_Api_Key: wrong-key",
+				"OpenSandbox-Secure-Access: K",
+				"OpenSandbox-Access-Renew: skip",
+				"X-EXECD-ACCESS-TOKEN: T",
+				"OPENSANDBOX-EGRESS-AUTH: E",
+				"X-Custom: "+apiKey,
+				"X-Several: keep",
+				"X-Several: Bearer "+apiKey,
+				"X-Near: "+apiKey+"x",
+				"Sec-WebSocket-Protocol: chat, "+apiKey+", v2",
+				"X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil", "X-Forwarded-Proto: gopher",
+				"X-Forwarded-Prefix: /evil", "X-Forwarded-Port: 1", "Forwarded: for=evil", "X-Real-IP: 6.6.6.6",
+				"X-Original-URL: /evil", "X_Forwarded_For: 6.6.6.6",
+				"Proxy-Authorization: Basic eA==", "Keep-Alive: 5", "HTTP2-Settings: AAA", "Upgrade: h2c",
+				"Connection: x-named, x-forwarded-for, Upgrade, HTTP2-Settings", "X-Named: 1",
+				"TE: trailers, gzip",
+				"Accept: text/html", "X-Request-ID: mine",
+			)
+			for name, values := range r.Header {
+				for _, v := range values {
+					require.NotContains(t, strings.TrimSuffix(v, apiKey+"x"), apiKey, name)
+					require.NotContains(t, v, "evil", name)
+					require.NotContains(t, v, "6.6.6.6", name)
+					require.NotContains(t, v, "wrong-key", name)
+				}
+			}
+			for _, name := range []string{
+				"Opensandbox-Ingress-To", "Open-Sandbox-Ingress", "Opensandbox-Secure-Access", "Opensandbox-Access-Renew",
+				"X-Execd-Access-Token", "Opensandbox-Egress-Auth", "X-Custom", "X-Named", "Proxy-Authorization", "Keep-Alive",
+				"Http2-Settings", "Upgrade", "Connection", "Forwarded", "X-Real-Ip", "X-Forwarded-Port", "User-Agent", "Accept-Encoding",
+			} {
+				require.NotContains(t, r.Header, name)
+			}
+			require.Equal(t, []string{"keep"}, r.Header["X-Several"])
+			require.Equal(t, []string{"chat, v2"}, r.Header["Sec-Websocket-Protocol"])
+			require.Equal(t, apiKey+"x", r.Header.Get("X-Near"))
+			require.Equal(t, "trailers", r.Header.Get("TE"))
+			require.Equal(t, "text/html", r.Header.Get("Accept"))
+			require.Equal(t, "mine", r.Header.Get("X-Request-ID"))
+			require.Equal(t, "127.0.0.1", r.Header.Get("X-Forwarded-For"))
+			require.Equal(t, "http", r.Header.Get("X-Forwarded-Proto"))
+			require.Equal(t, f.host, r.Header.Get("X-Forwarded-Host"))
+			require.Equal(t, f.prefix, r.Header.Get("X-Forwarded-Prefix"))
+		})
+	}
+}
+
+func TestRequestIDIsNotAdded(t *testing.T) {
+	e := newEdge(t)
+	var got seen
+	e.sandbox(t, id, got.handler, 8080)
+	require.NotContains(t, sentAs(t, e, &got, direct("8080"), "8080").Header, "X-Request-Id")
+}
+
+func TestTokensReachOnlyTheirDaemon(t *testing.T) {
+	e := newEdge(t)
+	var got seen
+	e.sandbox(t, id, got.handler, 44772, 18080)
+	const execd, egress = "X-Execd-Access-Token", "Opensandbox-Egress-Auth"
+
+	r := sentAs(t, e, &got, direct("44772"), "44772", execd+": T", egress+": E")
+	require.Equal(t, "T", r.Header.Get(execd))
+	require.NotContains(t, r.Header, egress)
+	r = sentAs(t, e, &got, direct("18080"), "18080", execd+": T", egress+": E")
+	require.Equal(t, "E", r.Header.Get(egress))
+	require.NotContains(t, r.Header, execd)
+	// An SDK fills the token with the API key when the endpoint gave it none.
+	r = sentAs(t, e, &got, direct("44772"), "44772", execd+": "+apiKey)
+	require.NotContains(t, r.Header, execd)
+	r = sentAs(t, e, &got, direct("18080"), "18080", egress+": "+apiKey)
+	require.NotContains(t, r.Header, egress)
+}
+
+func TestCookiesAndAuthorization(t *testing.T) {
+	lines := []string{"Cookie: session=1", "Authorization: Basic eA=="}
+	for _, forward := range []bool{false, true} {
+		e := newEdge(t, func(o *ingress.Options, _ *ingress.UpstreamOptions) { o.ForwardCredentials = forward })
+		var got seen
+		e.sandbox(t, id, got.handler, 8080)
+		for _, f := range forms("8080") {
+			r := sentAs(t, e, &got, f, "8080", lines...)
+			passes := forward || f.name != "direct"
+			require.Equal(t, passes, r.Header.Get("Cookie") != "", f.name)
+			require.Equal(t, passes, r.Header.Get("Authorization") != "", f.name)
+			r = sentAs(t, e, &got, f, "8080", "Authorization: Bearer "+apiKey)
+			require.NotContains(t, r.Header, "Authorization", f.name)
+		}
+	}
+}
+
+func TestTrustedProxy(t *testing.T) {
+	e := newEdge(t, func(o *ingress.Options, _ *ingress.UpstreamOptions) {
+		o.TrustedPeer = func(a netip.Addr) bool { return a.IsLoopback() }
+	})
+	var got seen
+	e.sandbox(t, id, got.handler, 8080)
+	f := direct("8080")
+	r := sentAs(t, e, &got, f, "8080", "X-Forwarded-For: 1.1.1.1", "X-Forwarded-For: 2.2.2.2",
+		"X-Forwarded-Proto: https", "X-Forwarded-Host: public.example", "X-Forwarded-Prefix: /edge/")
+	require.Equal(t, "1.1.1.1, 2.2.2.2, 127.0.0.1", r.Header.Get("X-Forwarded-For"))
+	require.Equal(t, "https", r.Header.Get("X-Forwarded-Proto"))
+	require.Equal(t, "public.example", r.Header.Get("X-Forwarded-Host"))
+	require.Equal(t, "/edge"+f.prefix, r.Header.Get("X-Forwarded-Prefix"))
+}
+
+func TestKeyInQuery(t *testing.T) {
+	e := newEdge(t)
+	var got seen
+	e.sandbox(t, id, got.handler, 8080)
+	encoded := "%" + "74" + apiKey[1:] // "t" spelled out
+	for _, q := range []string{"k=" + apiKey, "a=1&k=" + apiKey + "&b", "k=" + encoded, "k=Bearer+" + apiKey} {
+		for _, f := range forms("8080") {
+			res, body := e.do(t, f.request(t, e, "GET", "/?"+q, nil))
+			require.Equal(t, 400, res.StatusCode, q)
+			require.Equal(t, ingress.CodeKeyInQuery, code(t, body))
+			require.NotContains(t, body, apiKey)
+		}
+	}
+	require.Zero(t, got.count())
+}
+
+func TestTrailers(t *testing.T) {
+	e := newEdge(t)
+	var got seen
+	e.sandbox(t, id, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", "X-Sum")
+		got.handler(w, r)
+		_, _ = io.WriteString(w, "answer")
+		w.Header().Set("X-Sum", "42")
+		w.Header().Set(http.TrailerPrefix+"X-Late", "1")
+		w.Header().Set(http.TrailerPrefix+"Set-Cookie", "a=b")
+	}, 8080)
+	for _, f := range forms("8080") {
+		r := f.request(t, e, "POST", "/", io.MultiReader(strings.NewReader("body")))
+		r.Trailer = http.Header{
+			"X-Checksum": {"abc"}, "X-Key": {apiKey}, "Open-Sandbox-Api-Key": {apiKey}, "X-Forwarded-For": {"6.6.6.6"},
+			"Opensandbox-Ingress-To": {"x-1"}, "Authorization": {"Basic eA=="}, "X-Execd-Access-Token": {"T"},
+		}
+		res, body := e.do(t, r)
+		require.Equal(t, "answer", body)
+		require.Equal(t, http.Header{"X-Sum": {"42"}, "X-Late": {"1"}}, res.Trailer, f.name)
+
+		got.mu.Lock()
+		trailer := got.trailers[len(got.trailers)-1]
+		got.mu.Unlock()
+		require.Equal(t, "abc", trailer.Get("X-Checksum"))
+		delete(trailer, "X-Checksum")
+		for name, values := range trailer {
+			require.Empty(t, values, name)
+			require.Equal(t, "X-Key", name)
+		}
+	}
+}
+
+func TestResponseHeaders(t *testing.T) {
+	e := newEdge(t)
+	e.sandbox(t, id, func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		h["Set-Cookie"] = []string{"a=1", "b=2"}
+		h.Set("Connection", "X-Secret, X-Request-ID")
+		h.Set("X-Secret", "1")
+		h.Set("Keep-Alive", "5")
+		h.Set("X-Request-ID", "forged")
+		h.Set("Server", "app")
+		h.Set("Content-Encoding", "gzip")
+		h.Set("Access-Control-Allow-Origin", "https://app.example")
+		h.Set("Access-Control-Allow-Credentials", "true")
+		_, _ = io.WriteString(w, "not gzip at all")
+	}, 8080, 44772)
+	for _, f := range forms("8080") {
+		r := f.request(t, e, "GET", "/", nil)
+		r.Header.Set("X-Request-ID", "e2e-1")
+		r.Header.Set("Origin", "https://evil.example")
+		res, body := e.do(t, r)
+		require.Equal(t, "not gzip at all", body, "encodings pass as they are")
+		require.Equal(t, []string{"a=1", "b=2"}, res.Header["Set-Cookie"])
+		require.NotContains(t, res.Header, "X-Secret")
+		require.NotContains(t, res.Header, "Keep-Alive")
+		require.Equal(t, []string{"e2e-1"}, res.Header["X-Request-Id"])
+		require.Len(t, res.Header["Date"], 1)
+		require.Equal(t, []string{"app"}, res.Header["Server"])
+		// The application's own cross-origin policy stands.
+		require.Equal(t, "https://app.example", res.Header.Get("Access-Control-Allow-Origin"))
+		require.Equal(t, "true", res.Header.Get("Access-Control-Allow-Credentials"))
+	}
+	for _, f := range forms("44772") {
+		r := f.request(t, e, "GET", "/", nil)
+		r.Header.Set("Origin", "https://evil.example")
+		res, _ := e.do(t, r)
+		require.Equal(t, "*", res.Header.Get("Access-Control-Allow-Origin"))
+		require.NotContains(t, res.Header, "Access-Control-Allow-Credentials", "not even if the workload sits on the port")
+	}
+}
+
+func TestPreflights(t *testing.T) {
+	e := newEdge(t)
+	var got seen
+	e.sandbox(t, id, got.handler, 8080, 44772)
+	for _, port := range []string{"8080", "44772"} {
+		for i, f := range forms(port)[:3] {
+			r := f.request(t, e, "OPTIONS", "/files", nil)
+			r.Header.Set("Origin", "https://evil.example")
+			r.Header.Set("Access-Control-Request-Method", "POST")
+			r.Header.Set("Access-Control-Request-Headers", "x-execd-access-token")
+			res, _ := e.do(t, r)
+			require.Equal(t, 200, res.StatusCode)
+			if port == "8080" {
+				require.Equal(t, i+1, got.count(), "the application answers for itself")
+				require.NotContains(t, res.Header, "Access-Control-Allow-Origin")
+				continue
+			}
+			require.Equal(t, 3, got.count(), "the edge answers for execd")
+			require.Equal(t, "*", res.Header.Get("Access-Control-Allow-Origin"))
+			require.Equal(t, "x-execd-access-token", res.Header.Get("Access-Control-Allow-Headers"))
+			require.NotContains(t, res.Header, "Access-Control-Allow-Credentials")
+		}
+	}
+}
+
+// A backend that speaks raw bytes, for answers no HTTP library would send.
+func rawBackend(t testing.TB, answer string) (net.Addr, func() int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	accepted, done := make(chan struct{}, 1024), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- struct{}{}
+			go func() {
+				defer func() { _ = c.Close() }()
+				buf := make([]byte, 4096)
+				if n, _ := c.Read(buf); n > 0 {
+					_, _ = io.WriteString(c, answer)
+				}
+			}()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	return l.Addr(), func() int { return len(accepted) }
+}

@@ -1,0 +1,156 @@
+package ingress_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/ingress"
+)
+
+// redirector answers every request with one Location.
+type redirector struct {
+	status    int
+	locations []string
+}
+
+func (d *redirector) handler(w http.ResponseWriter, _ *http.Request) {
+	w.Header()["Location"] = d.locations
+	w.WriteHeader(d.status)
+}
+
+func TestRedirectTheft(t *testing.T) {
+	e := newEdge(t)
+	var app redirector
+	s := e.sandbox(t, id, app.handler, 8080, 44772, 18080)
+	upstream := s.Listener.Addr().String()
+	other := "11111111-4e5f-6071-8293-a4b5c6d7e8f9"
+
+	// Outside on every form.
+	outside := []string{
+		"https://evil.example/", "http://evil.example/", "//evil.example/x", `/\evil.example`, `\\evil.example`, "/\tevil", " //evil.example",
+		"http:evil.example", "http:///evil.example", "javascript:alert(1)", "ftp://{host}/", "https://{host}{prefix}/x",
+		"http://user@{host}{prefix}/x", "http://{host}.evil.example/", "http://{host}:81{prefix}/", "http://" + upstream + ".evil.example/",
+		"http://" + upstream + "@evil.example/", "http://{host}%2eevil/", "/%zz",
+	}
+	// Outside where the origin is shared with the API and other sandboxes.
+	shared := []string{
+		"http://{host}/v1/sandboxes", "//{host}/v1/sandboxes/" + other, "http://{host}/sandboxes/" + other + "/proxy/44772/command",
+		"http://{host}/snapshots", "http://{host}/pools", "http://{host}/" + other + "/8080/", "http://{host}/%76%31/sandboxes",
+	}
+	// The same as paths: under a prefix those become the application's own.
+	rooted := []string{"/v1/sandboxes/" + other, "/sandboxes/" + other + "/proxy/80/", "/x/../v1/sandboxes", "/%2e%2e/v1/snapshots", "/./sandboxes"}
+	// Climbing out of a prefix.
+	climbing := []string{"{up}v1/sandboxes", "{prefix}/{up}v1/sandboxes", "{prefix}/{UP}v1/sandboxes", "http://{host}{prefix}/{up}pools"}
+	inside := []string{
+		"/login", "/", "next", "?page=2", "#top", "./a/b", "http://{host}{prefix}/x", "//{host}{prefix}/x?y=//z", "http://" + upstream + "/back",
+		"//" + upstream + "/back", "http://" + upstream, "{prefix}/already", "/a//b", "http://{HOST}{prefix}/x",
+	}
+
+	fill := func(location string, f form) string {
+		depth := strings.Count(f.prefix+"/a/", "/")
+		return strings.NewReplacer(
+			"{host}", f.host, "{HOST}", strings.ToUpper(f.host), "{prefix}", f.prefix,
+			"{up}", strings.Repeat("../", depth), "{UP}", strings.Repeat(".%2E/", depth),
+		).Replace(location)
+	}
+	check := func(t *testing.T, f form, location string, refused bool, with func(*http.Request)) {
+		t.Helper()
+		for _, status := range []int{302, 308} {
+			app.status, app.locations = status, []string{fill(location, f)}
+			r := f.request(t, e, "GET", "/a/b", nil)
+			with(r)
+			res, body := e.do(t, r)
+			if refused {
+				require.Equal(t, 502, res.StatusCode, "%q → %q", app.locations[0], res.Header.Get("Location"))
+				require.Equal(t, ingress.CodeRedirectRefused, code(t, body))
+				require.NotContains(t, res.Header, "Location")
+				continue
+			}
+			require.Equal(t, status, res.StatusCode, "%q: %s", app.locations[0], body)
+		}
+	}
+
+	guards := map[string]struct {
+		port string
+		with func(*http.Request)
+	}{
+		"execd port":         {"44772", func(*http.Request) {}},
+		"egress port":        {"18080", func(*http.Request) {}},
+		"with the key":       {"8080", func(r *http.Request) { r.Header.Set("OPEN-SANDBOX-API-KEY", apiKey) }},
+		"with a wrong key":   {"8080", func(r *http.Request) { r.Header.Set("OPEN-SANDBOX-API-KEY", "old") }},
+		"key as bearer":      {"8080", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+apiKey) }},
+		"with a token":       {"8080", func(r *http.Request) { r.Header.Set("X-EXECD-ACCESS-TOKEN", "T") }},
+		"with secure access": {"8080", func(r *http.Request) { r.Header.Set("OpenSandbox-Secure-Access", "K") }},
+	}
+	for name, g := range guards {
+		for _, f := range forms(g.port) {
+			t.Run(name+"/"+f.name, func(t *testing.T) {
+				for _, l := range outside {
+					check(t, f, l, true, g.with)
+				}
+				for _, l := range inside {
+					check(t, f, l, false, g.with)
+				}
+				for _, l := range shared {
+					check(t, f, l, f.name != "wildcard", g.with)
+				}
+				for _, l := range rooted {
+					// Only encoded dots at the root climb out of a prefix: "/x/.." stays inside.
+					check(t, f, l, f.name == "header" || (f.prefix != "" && strings.Contains(l, "%2e")), g.with)
+				}
+				for _, l := range climbing {
+					check(t, f, l, f.name != "wildcard", g.with)
+				}
+				app.status, app.locations = 302, []string{"/ok", "https://evil.example/"}
+				r := f.request(t, e, "GET", "/", nil)
+				g.with(r)
+				res, _ := e.do(t, r)
+				require.Equal(t, 502, res.StatusCode, "two locations")
+			})
+		}
+	}
+
+	t.Run("nobody's credentials", func(t *testing.T) {
+		for _, f := range forms("8080") {
+			for _, l := range outside {
+				if strings.ContainsAny(l, "\t") {
+					continue
+				}
+				check(t, f, l, false, func(*http.Request) {})
+			}
+		}
+	})
+}
+
+func TestLocationIsTranslated(t *testing.T) {
+	e := newEdge(t)
+	var app redirector
+	s := e.sandbox(t, id, app.handler, 8080)
+	upstream := s.Listener.Addr().String()
+	for _, f := range forms("8080") {
+		for location, want := range map[string]string{
+			"/login?next=/a":                  f.prefix + "/login?next=/a",
+			"/":                               f.prefix + "/",
+			"next":                            "next",
+			"?q":                              "?q",
+			"//evil.example/x":                "//evil.example/x",
+			`/\evil.example`:                  `/\evil.example`,
+			"https://other.example/x":         "https://other.example/x",
+			"http://" + upstream + "/a?b#c":   f.prefix + "/a?b#c",
+			"http://" + upstream:              f.prefix + "/",
+			"//" + upstream + "?q":            f.prefix + "/?q",
+			"http://" + upstream + "//evil/x": f.prefix + "/.//evil/x",
+			f.prefix + "/already":             f.prefix + "/already",
+		} {
+			for _, status := range []int{201, 302} {
+				app.status, app.locations = status, []string{location}
+				res, _ := e.do(t, f.request(t, e, "GET", "/a/b", nil))
+				require.Equal(t, status, res.StatusCode)
+				require.Equal(t, want, res.Header.Get("Location"), "%s %q", f.name, location)
+			}
+		}
+	}
+}
