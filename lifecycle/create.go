@@ -40,7 +40,7 @@ func (s *Service) Create(ctx context.Context, r CreateRequest) (Sandbox, error) 
 		s.metrics.refused.Inc()
 		return Sandbox{}, err
 	}
-	defer s.pending.Add(-1)
+	defer s.pending.leave(r.Client)
 	defer s.release(u)
 	if len(c.ignored) > 0 {
 		s.log.InfoContext(ctx, "resource limits without effect on this runtime", "sandbox", u.id, "keys", clipAll(c.ignored))
@@ -75,8 +75,7 @@ func (s *Service) undo(ctx context.Context, u *unit, cause string) {
 
 // admit reserves the place for a new sandbox, and locks it.
 func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc) (*unit, error) {
-	if s.pending.Add(1) > int64(s.o.MaxPendingCreates) {
-		s.pending.Add(-1)
+	if !s.pending.enter(c.request.Client, s.o.MaxPendingCreates) {
 		return nil, apierror.New(http.StatusTooManyRequests, codeTooMany, "Too many sandboxes are being created. Try again.").Retry(1)
 	}
 	u := newUnit(&view{record: Record{
@@ -99,7 +98,7 @@ func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc)
 		err = apierror.New(http.StatusTooManyRequests, codeTooMany, "This server has reached its limit of %d sandboxes. Delete one first.", s.o.MaxSandboxes).Retry(retryFull)
 	}
 	if err != nil {
-		s.pending.Add(-1)
+		s.pending.leave(c.request.Client)
 		return nil, err
 	}
 	s.add(u)

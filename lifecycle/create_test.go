@@ -313,6 +313,13 @@ func TestTooManyPendingCreates(t *testing.T) {
 	b.eventually(func() bool { return b.runtime.Count(runtimefake.Start) == 2 })
 	_, err := b.Create(t.Context(), request())
 	require.Equal(t, 1, fails(t, err, 429, "SANDBOX::TOO_MANY_SANDBOXES").RetryAfter)
+	wg.Go(func() {
+		_, err := b.Create(t.Context(), request(func(r *lifecycle.CreateRequest) { r.Client = "another key" }))
+		if err != nil {
+			t.Errorf("one client's creates keep another's out: %v", err)
+		}
+	})
+	b.eventually(func() bool { return b.runtime.Count(runtimefake.Start) == 3 })
 	close(release)
 	wg.Wait()
 	b.create()

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -15,9 +16,13 @@ const maxImage = 1024
 // a last label that is a number, such as "2852039166" or "0xa9.0xfe.43518".
 var numericHost = regexp.MustCompile(`(?i)(\A|\.)(\d+|0x[0-9a-f]*)\z`)
 
-// checkImage parses an image reference before any engine sees it: the engine's
-// client builds request paths from it, and the engine itself dials its registry.
-func checkImage(image string, allowed []string) error {
+// registries says where images may come from. The zero value allows every registry
+// but the ones that are never fit.
+type registries struct{ allowed, denied []string }
+
+// check parses an image reference before any engine sees it: the engine's client
+// builds request paths from it, and the engine itself dials its registry.
+func (r registries) check(image string) error {
 	if len(image) > maxImage {
 		return invalid("image.uri is longer than %d characters.", maxImage)
 	}
@@ -26,18 +31,14 @@ func checkImage(image string, allowed []string) error {
 		return invalid("image.uri is not a valid image reference; use for example \"python:3.11\" or \"registry.example.com/team/app:1.0\".").Because(err)
 	}
 	registry := strings.ToLower(reference.Domain(named))
-	if allowed == nil {
-		if !fitsRegistry(registry) {
-			return invalid("image.uri: the registry %q is not allowed.", clip(registry))
-		}
-		return nil
+	matches := func(pattern string) bool { return registryMatches(strings.ToLower(pattern), registry) }
+	switch {
+	case !fitsRegistry(registry), slices.ContainsFunc(r.denied, matches):
+		return invalid("image.uri: the registry %q is not allowed.", clip(registry))
+	case r.allowed != nil && !slices.ContainsFunc(r.allowed, matches):
+		return invalid("image.uri: the registry %q is not among the allowed registries.", clip(registry))
 	}
-	for _, pattern := range allowed {
-		if registryMatches(strings.ToLower(pattern), registry) {
-			return nil
-		}
-	}
-	return invalid("image.uri: the registry %q is not among the allowed registries.", clip(registry))
+	return nil
 }
 
 func registryMatches(pattern, registry string) bool {

@@ -26,8 +26,10 @@ type Options struct {
 	MaxTimeout time.Duration
 
 	// AllowedRegistries are the registries an image may come from, as "host", "host:port"
-	// or "*.domain"; nil = all but link-local and metadata addresses.
+	// or "*.domain"; nil = all. DeniedRegistries win over them. Link-local and metadata
+	// addresses are refused in any case.
 	AllowedRegistries []string
+	DeniedRegistries  []string
 
 	// HostNetwork says that sandboxes share the host's network: one at a time, reachable
 	// on execd's port and HostPorts only, and at loopback.
@@ -40,8 +42,8 @@ type Options struct {
 	TeardownTimeout time.Duration
 	// MaxConcurrent bounds creates at work on the backend, and separately teardowns; 32.
 	MaxConcurrent int
-	// MaxPendingCreates bounds creates in progress, waiting ones included; more are
-	// answered with 429. 256.
+	// MaxPendingCreates bounds the creates in progress of one CreateRequest.Client, waiting
+	// ones included; more are answered with 429. 256.
 	MaxPendingCreates int
 	// MaxSandboxes bounds sandboxes in any state; more are answered with 429. 0 = unlimited.
 	MaxSandboxes int

@@ -148,16 +148,21 @@ func TestImages(t *testing.T) {
 		"2852039166:80/x": false, "0xa9fea9fe:80/x": false, "169.254.43518:80/x": false, "0251.0376.0251.0376/x": false,
 		"metadata.google.internal/x": false, "METADATA.google.internal/x": false,
 	} {
-		require.Equal(t, ok, checkImage(image, nil) == nil, "%q", image)
+		require.Equal(t, ok, registries{}.check(image) == nil, "%q", image)
 	}
-	allowed := []string{"docker.io", "*.example.com", "10.0.0.1:5000"}
+	some := registries{
+		allowed: []string{"docker.io", "*.example.com", "10.0.0.1:5000", "169.254.169.254"},
+		denied:  []string{"Bad.example.com"},
+	}
 	for image, ok := range map[string]bool{
 		"python": true, "docker.io/a/b": true, "r.example.com/a": true, "a.b.EXAMPLE.com/a": true, "10.0.0.1:5000/a": true,
 		"example.com/a": false, "evilexample.com/a": false, "ghcr.io/a": false, "10.0.0.1:5001/a": false, "r.example.com:444/a": false,
+		"bad.example.com/a": false, "169.254.169.254/a": false,
 	} {
-		require.Equal(t, ok, checkImage(image, allowed) == nil, "%q", image)
+		require.Equal(t, ok, some.check(image) == nil, "%q", image)
 	}
-	require.Error(t, checkImage("python", []string{}), "an empty list allows nothing")
+	require.Error(t, registries{allowed: []string{}}.check("python"), "an empty list allows nothing")
+	require.Error(t, registries{denied: []string{"docker.io"}}.check("python"))
 }
 
 // Whatever the text, a reference that passes cannot name another path of the engine's
@@ -167,7 +172,7 @@ func FuzzImage(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, image string) {
-		if checkImage(image, nil) != nil {
+		if (registries{}).check(image) != nil {
 			return
 		}
 		require.NotContains(t, image, "..")

@@ -27,8 +27,8 @@ type Service struct {
 
 	creates   *slots // creates at work on the backend
 	teardowns *slots
-	pending   atomic.Int64 // creates in progress
-	admission sync.Mutex   // held while a create looks at count and adds to it
+	pending   tally      // creates in progress, by client
+	admission sync.Mutex // held while a create looks at count and adds to it
 
 	expiry     *scheduler
 	refreshes  *queue

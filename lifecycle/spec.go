@@ -9,6 +9,10 @@ import (
 // CreateRequest is a validated-for-shape create request (contract 01 §6.1), before
 // the service's own rules (§6.3) have been applied.
 type CreateRequest struct {
+	// Client names who asks, such as the name of an API key; creates in progress are
+	// bounded per client. "" is a client too.
+	Client string
+
 	Image      string
 	ImageAuth  *RegistryAuth
 	SnapshotID string

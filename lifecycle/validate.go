@@ -157,7 +157,7 @@ func (s *Service) checkLater(c *checked, _ time.Time) error {
 
 func (s *Service) checkImage(c *checked, _ time.Time) error {
 	c.request.Image = strings.TrimSpace(c.request.Image)
-	return checkImage(c.request.Image, s.o.AllowedRegistries)
+	return registries{s.o.AllowedRegistries, s.o.DeniedRegistries}.check(c.request.Image)
 }
 
 func (s *Service) checkVolumes(c *checked, _ time.Time) error {

@@ -1,0 +1,59 @@
+package lifecycle_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/runtimefake"
+)
+
+func TestPauseAndResume(t *testing.T) {
+	b := started(t)
+	sb := b.create()
+	fails(t, b.Resume(t.Context(), sb.ID), 409, "DOCKER::SANDBOX_NOT_PAUSED")
+
+	running := b.entry(sb.ID)
+	require.NoError(t, b.Pause(t.Context(), sb.ID))
+	shown, err := b.Get(t.Context(), sb.ID)
+	require.NoError(t, err)
+	require.Equal(t, lifecycle.Paused, shown.Status.State)
+	require.Equal(t, "CONTAINER_PAUSED", shown.Status.Reason)
+	require.ErrorIs(t, context.Cause(running.Ctx), lifecycle.ErrNotRunning, "streams to a frozen sandbox hang")
+	e := b.entry(sb.ID)
+	require.Equal(t, lifecycle.Paused, e.State)
+	_, ok := e.Dial(80)
+	require.False(t, ok)
+	fails(t, b.Pause(t.Context(), sb.ID), 409, "DOCKER::SANDBOX_NOT_RUNNING")
+
+	require.NoError(t, b.Resume(t.Context(), sb.ID))
+	e = b.entry(sb.ID)
+	require.Equal(t, lifecycle.Running, e.State)
+	require.Greater(t, e.Generation, running.Generation)
+	require.NoError(t, e.Ctx.Err())
+	require.Same(t, running.LastTouch, e.LastTouch)
+
+	require.NoError(t, b.runtime.End(t.Context(), sb.ID, 0))
+	fails(t, b.Pause(t.Context(), sb.ID), 409, "DOCKER::SANDBOX_NOT_RUNNING")
+	fails(t, b.Resume(t.Context(), sb.ID), 409, "DOCKER::SANDBOX_NOT_PAUSED")
+}
+
+func TestPauseThatFails(t *testing.T) {
+	b := started(t)
+	sb := b.create()
+	b.runtime.SetHook(func(_ context.Context, verb runtimefake.Verb, _ string) error {
+		if verb == runtimefake.Pause {
+			return errors.New("no freezer cgroup")
+		}
+		return nil
+	})
+	fails(t, b.Pause(t.Context(), sb.ID), 500, "DOCKER::SANDBOX_PAUSE_FAILED")
+	require.Equal(t, lifecycle.Running, b.entry(sb.ID).State, "the sandbox runs on and is not routed to")
+
+	require.NoError(t, b.runtime.Remove(t.Context(), sb.ID))
+	fails(t, b.Pause(t.Context(), sb.ID), 404, notFound)
+	b.nothingLeft()
+}
