@@ -163,6 +163,7 @@ func TestProxyStreamsAndFails(t *testing.T) {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/teapot":
+			w.Header().Set(requestIDHeader, r.URL.RawQuery)
 			w.WriteHeader(http.StatusTeapot)
 		case "/echo":
 			_, _ = io.Copy(w, r.Body)
@@ -175,6 +176,8 @@ func TestProxyStreamsAndFails(t *testing.T) {
 	defer app.Close()
 	_, port, _ := net.SplitHostPort(app.Listener.Addr().String())
 	require.Equal(t, http.StatusTeapot, d.do("GET", "/proxy/"+port+"/teapot", "").status)
+	require.Equal(t, []string{"theirs"}, d.do("GET", "/proxy/"+port+"/teapot?theirs", "").header.Values(requestIDHeader))
+	require.Equal(t, []string{"mine"}, d.do("GET", "/proxy/"+port+"/teapot", "", requestIDHeader, "mine").header.Values(requestIDHeader))
 	big := strings.Repeat("0123456789abcdef", 1<<18)
 	require.Equal(t, big, d.do("POST", "/proxy/"+port+"/echo", big).body)
 	res := d.open("GET", "/proxy/"+port+"/sse", "")
@@ -194,7 +197,8 @@ func TestProxyStreamsAndFails(t *testing.T) {
 	require.NoError(t, err)
 	_, gone, _ := net.SplitHostPort(free.Addr().String())
 	require.NoError(t, free.Close())
-	a := d.do("GET", "/proxy/"+gone+"/", "")
+	a := d.do("GET", "/proxy/"+gone+"/", "", requestIDHeader, "mine")
+	require.Equal(t, "mine", a.header.Get(requestIDHeader))
 	require.Equal(t, "RUNTIME_ERROR", a.problem(t, 502))
 	require.Contains(t, a.body, "Bad Gateway")
 }

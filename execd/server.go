@@ -71,7 +71,7 @@ func New(o Options) *Server {
 		stop:     stop,
 		stopping: make(chan struct{}),
 	}
-	s.proxy = proxy.New(proxy.Options{Header: TokenHeader, Log: o.Log})
+	s.proxy = proxy.New(proxy.Options{Token: TokenHeader, RequestID: requestIDHeader, Log: o.Log})
 	s.routes = s.table()
 	s.http = &http.Server{
 		Handler:           s.chain(),
@@ -98,8 +98,8 @@ func (s *Server) Serve(l net.Listener) error {
 }
 
 // Shutdown stops accepting, ends commands (TERM, then KILL after the grace
-// period), lets their streams carry the terminal event, ends all other streams,
-// and returns when nothing of the server runs any more.
+// period), lets their streams carry the terminal event, ends all other streams
+// and proxied connections, and returns when no command and no connection is left.
 func (s *Server) Shutdown() {
 	if s.down.Swap(true) {
 		return

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // source runs the pre-script, if there is one, by becoming a shell that sources
@@ -19,7 +21,7 @@ func (c Config) source() {
 		script = "./" + script // "." would search PATH for a bare name
 	}
 	info, err := os.Stat(script)
-	if err != nil || !info.Mode().IsRegular() {
+	if err != nil || !info.Mode().IsRegular() || unix.Access(script, unix.R_OK) != nil { // a shell that fails to source is a shell that ends
 		c.Log.Warn("the pre-script is no readable file and is left out", "script", script)
 		return
 	}

@@ -18,8 +18,9 @@ import (
 
 // Options configures a Handler.
 type Options struct {
-	Header string // the daemon's own credential header, never forwarded
-	Log    *slog.Logger
+	Token     string // the daemon's own credential header, never forwarded
+	RequestID string // the response header with the request's id, which a backend may set itself
+	Log       *slog.Logger
 }
 
 // credentials of the server and the gateway that some SDKs send along with every
@@ -39,6 +40,7 @@ type targetKey struct{}
 type target struct {
 	port int
 	url  *url.URL
+	id   string // of the request, for backends that send none
 }
 
 // New makes a Handler with one connection pool for all ports.
@@ -54,11 +56,12 @@ func New(o Options) *Handler {
 		ForceAttemptHTTP2:   false,
 	}
 	h.reverse = &httputil.ReverseProxy{
-		Rewrite:       h.rewrite,
-		Transport:     h.transport,
-		FlushInterval: -1,
-		ErrorHandler:  h.fail,
-		ErrorLog:      slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		Rewrite:        h.rewrite,
+		ModifyResponse: h.identify,
+		Transport:      h.transport,
+		FlushInterval:  -1,
+		ErrorHandler:   h.fail,
+		ErrorLog:       slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
 	return h
 }
@@ -84,7 +87,18 @@ func (h *Handler) ServePath(w http.ResponseWriter, r *http.Request, rest string)
 		apierror.Write(w, err)
 		return
 	}
-	h.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target{port, u})))
+	id := w.Header().Get(h.options.RequestID)
+	w.Header().Del(h.options.RequestID) // the backend's headers are added, not set
+	h.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target{port, u, id})))
+}
+
+// identify gives the response the request's id unless the backend did.
+func (h *Handler) identify(res *http.Response) error {
+	t, _ := res.Request.Context().Value(targetKey{}).(target)
+	if res.Header.Get(h.options.RequestID) == "" {
+		res.Header.Set(h.options.RequestID, t.id)
+	}
+	return nil
 }
 
 func backend(r *http.Request, port int, raw string) (*url.URL, error) {
@@ -103,7 +117,7 @@ func (h *Handler) rewrite(p *httputil.ProxyRequest) {
 	t := p.In.Context().Value(targetKey{}).(target) //nolint:forcetypeassert // ServePath is the only caller and always sets it
 	p.Out.URL = t.url
 	p.Out.Host = p.In.Host
-	p.Out.Header.Del(h.options.Header)
+	p.Out.Header.Del(h.options.Token)
 	for _, name := range credentials {
 		p.Out.Header.Del(name)
 	}
@@ -129,6 +143,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // the client has left
 	}
+	w.Header().Set(h.options.RequestID, t.id)
 	apierror.Write(w, apierror.New(http.StatusBadGateway, problem.RuntimeError,
 		"Bad Gateway: nothing answers on port %d of the sandbox.", t.port).Because(err))
 }
