@@ -43,7 +43,7 @@ test-clients: build ## The published Python client against the real server, wher
 	@$(WITH_ENGINE) tools/machine/test-clients
 
 test-xcaddy: xcaddy ## The modules in a stock caddy built by xcaddy, started from Caddyfile.example.
-	@$(WITH_ENGINE) go test -race -count=1 -tags xcaddy ./test/xcaddy/
+	@$(WITH_ENGINE) tools/machine/test-xcaddy
 
 lint: ## Formatting, vet, staticcheck, architecture.
 	@tools/lint/run

@@ -148,9 +148,17 @@ func (d *demo) webSocket(form edge.Form) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		route := d.server.Route(form, d.sandbox.ID, 8080, "")
 		defer route.Close()
-		status, page, err := route.Read(ctx, "GET", "/", nil, "")
-		if err != nil || status != 200 || !strings.Contains(page, "<html") {
-			return "", fmt.Errorf("the page answered %d %q: %w", status, page, err)
+		var page string
+		// Running means that execd answers; the sandbox's own program may need a moment more.
+		err := edge.Until(ctx, func() error {
+			status, body, err := route.Read(ctx, "GET", "/", nil, "")
+			if page = body; err == nil && (status != 200 || !strings.Contains(page, "<html")) {
+				err = fmt.Errorf("the page answered %d %q", status, page)
+			}
+			return err
+		})
+		if err != nil {
+			return "", err
 		}
 		conn, err := route.WebSocket(ctx, "/ws")
 		if err != nil {

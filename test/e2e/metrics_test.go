@@ -43,7 +43,7 @@ func TestARealPrometheusReadsTheMetrics(t *testing.T) {
 		`opensandbox_sandboxes{state="Running"}`: "1",
 		`count(opensandbox_build_info)`:          "1",
 		`opensandbox_sandbox_create_duration_seconds_count{runtime="docker",path="cold"}`: "1",
-		`count(count by (route) (opensandbox_proxy_requests_total{class="2xx"}))`:         "4",
+		`count(opensandbox_proxy_requests_total{class="2xx"} > 0)`:                        "4",
 		`sum(opensandbox_proxy_requests_total{class="2xx"})`:                              "4",
 		`opensandbox_directory_entries`:                                                   "1",
 	} {

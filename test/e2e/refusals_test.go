@@ -35,7 +35,7 @@ func TestBadInputGetsATypedErrorAndLeavesNothing(t *testing.T) {
 		"engine path":         {"POST", "/v1/sandboxes", `{"image":{"uri":"../containers/json"},"entrypoint":["a"],"resourceLimits":{}}`, 400, "SANDBOX::INVALID_PARAMETER"},
 		"metadata address":    {"POST", "/v1/sandboxes", `{"image":{"uri":"169.254.169.254/x"},"entrypoint":["a"],"resourceLimits":{}}`, 400, "SANDBOX::INVALID_PARAMETER"},
 		"absent image":        {"POST", "/v1/sandboxes", `{"image":{"uri":"127.0.0.1:1/nobody/nothing:1"},"entrypoint":["a"],"resourceLimits":{}}`, 500, "DOCKER::SANDBOX_IMAGE_PULL_FAILED"},
-		"unbalanced quotes":   {"POST", "/v1/sandboxes", `{"image":{"uri":"` + s.DemoImage + `"},"entrypoint":["sh -c 'x"],"resourceLimits":{}}`, 400, "SANDBOX::INVALID_PARAMETER"},
+		"unbalanced quotes":   {"POST", "/v1/sandboxes", `{"image":{"uri":"` + s.DemoImage + `"},"entrypoint":["sh -c 'x"],"resourceLimits":{}}`, 400, "DOCKER::INVALID_ENTRYPOINT"},
 		"reserved env":        {"POST", "/v1/sandboxes", `{` + image + `,"env":{"EXECD_ACCESS_TOKEN":""}}`, 400, "SANDBOX::INVALID_PARAMETER"},
 		"oversized":           {"POST", "/v1/sandboxes", `{"env":{"A":"` + strings.Repeat("x", 9<<20) + `"}}`, 413, "GENERAL::PAYLOAD_TOO_LARGE"},
 		"unknown id":          {"GET", "/v1/sandboxes/nope", ``, 404, "DOCKER::SANDBOX_NOT_FOUND"},

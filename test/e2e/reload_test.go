@@ -29,14 +29,18 @@ func TestReloadsUnderTrafficLoseNothing(t *testing.T) {
 
 	web := s.Route(edge.Wildcard, sandbox.ID, 8080, "")
 	defer web.Close()
-	conn, err := web.WebSocket(t.Context(), "/ws")
-	require.NoError(t, err)
+	var conn *websocket.Conn
+	// Running means that execd answers; the sandbox's own program may need a moment more.
+	eventually(t, func() (err error) {
+		conn, err = web.WebSocket(t.Context(), "/ws")
+		return err
+	})
 	defer conn.CloseNow()
 
 	execd := s.Route(edge.Header, sandbox.ID, 44772, token)
 	defer execd.Close()
 	stream, err := execd.Do(t.Context(), http.MethodPost, "/command",
-		strings.NewReader(`{"command":"while [ ! -e /tmp/enough ]; do echo tick; sleep 0.05; done"}`), "application/json")
+		strings.NewReader(`{"command":"while [ ! -e /tmp/enough ]; do echo tick; sleep 0.01; done"}`), "application/json")
 	require.NoError(t, err)
 	defer stream.Body.Close()
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"strings"
 
 	"github.com/coder/websocket"
@@ -68,6 +69,17 @@ func (s *Server) Route(form Form, id string, port int, token string) Route {
 func (r Route) With(name, value string) Route {
 	r.headers = r.headers.Clone()
 	r.headers.Set(name, value)
+	return r
+}
+
+// At returns the route with another authority in its requests; the server is dialled as before.
+func (r Route) At(authority string) Route {
+	u, err := url.Parse(r.base)
+	if err != nil {
+		panic(err) // Route wrote it
+	}
+	u.Host = authority
+	r.base = strings.TrimSuffix(u.String(), "/")
 	return r
 }
 
