@@ -14,11 +14,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/opensandbox-edge/edge/execd/bootstrap"
+	"github.com/opensandbox-edge/edge/internal/version"
 )
 
 func main() {
@@ -40,7 +40,7 @@ func run(args []string) int {
 		case bootstrap.AfterPreScript:
 			return initialize(rest[1:], true)
 		case "version":
-			fmt.Println(version())
+			fmt.Println(build())
 			return 0
 		}
 	}
@@ -54,18 +54,8 @@ func initialize(entrypoint []string, sourced bool) int {
 	return bootstrap.Run(config)
 }
 
-// version is one line: component, version, commit, Go version, platform.
-func version() string {
-	module, commit := "devel", "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			module = info.Main.Version
-		}
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				commit = s.Value
-			}
-		}
-	}
-	return fmt.Sprintf("opensandbox-execd %s commit %s %s %s/%s", module, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+// build is one line: component, version, commit, Go version, platform.
+func build() string {
+	return fmt.Sprintf("opensandbox-execd %s commit %q %s %s/%s",
+		version.Version, version.Revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -118,7 +118,7 @@ func serve(args, list []string) int {
 		log.Error("cannot listen", "error", err)
 		return 1
 	}
-	log.Info("listening", "address", listener.Addr().String(), "token_required", access.Required(), "build", version())
+	log.Info("listening", "address", listener.Addr().String(), "token_required", access.Required(), "build", build())
 	ready(report)
 	return until(server, listener, signals, log)
 }

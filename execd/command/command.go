@@ -65,9 +65,8 @@ func (c *Command) Running() bool {
 }
 
 // Start starts the process. onLine, which may be nil, is called for every line of
-// a Foreground command, from one goroutine per channel; it must not outlive its
-// welcome: what it blocks, the command blocks on. A failure to start is both
-// returned and recorded.
+// a Foreground command, from one goroutine per channel; while it blocks, so does
+// the command's writing. A failure to start is both returned and recorded.
 func (c *Command) Start(onLine func(channel stream.Type, text string)) error {
 	err := c.start(onLine)
 	if err == nil {
