@@ -44,6 +44,10 @@ func (up *upstream) dial(ctx context.Context, network, address string) (net.Conn
 // connect tries again for a bounded time while the port is refused. Nothing has been
 // sent then, so that is the one failure that is safe to repeat for every request.
 func (up *upstream) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(up.ctx, func() { cancel(up.cause()) })()
+
 	opts := up.owner.opts
 	patience := opts.Hold
 	if address == up.execd {
@@ -62,9 +66,6 @@ func (up *upstream) connect(ctx context.Context, network, address string) (net.C
 		case <-ctx.Done():
 			timer.Stop()
 			return nil, context.Cause(ctx)
-		case <-up.entry.Ctx.Done():
-			timer.Stop()
-			return nil, ended(up.entry)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	decision, ok := auth.FromContext(r.Context())
 	if !ok {
 		// Fail closed (threat row R2): the verdict was never made, or not by us.
-		h.Logger.Error("sandbox route without authentication: opensandbox_auth is missing or runs later", "path_length", len(r.URL.Path))
+		h.Logger.Error("sandbox route without authentication: the authentication handler is missing or runs later")
 		apierror.Write(w, errNoDecision)
 		return
 	}

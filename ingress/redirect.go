@@ -89,7 +89,7 @@ func (x *exchange) insideRoute(location string) bool {
 	if err != nil || target.Opaque != "" || target.User != nil {
 		return false
 	}
-	authority, ok := route.ParseAuthority(x.r.Host)
+	authority, ok := route.ParseAuthority(x.publicHost())
 	if !ok {
 		return false
 	}
@@ -102,7 +102,24 @@ func (x *exchange) insideRoute(location string) bool {
 			return false
 		}
 	}
-	return x.sameRoute(x.resolvePath(target))
+	// Browsers take encoded dots for dots, other clients do not: both must stay inside.
+	path := x.resolvePath(target)
+	plain, browser := removeDots(path), removeDots(encodedDot.Replace(path))
+	// "//x" is a path to some clients, "/x" to others, an authority to the rest.
+	if strings.HasPrefix(plain, "//") || strings.HasPrefix(browser, "//") {
+		return false
+	}
+	return x.sameRoute(plain) && x.sameRoute(browser)
+}
+
+// publicHost is the authority the client used, as far as it is known.
+func (x *exchange) publicHost() string {
+	if x.trusted {
+		if forwarded := x.r.Header["X-Forwarded-Host"]; len(forwarded) == 1 {
+			return forwarded[0]
+		}
+	}
+	return x.r.Host
 }
 
 func (x *exchange) portOf(a route.Authority) string {
@@ -115,8 +132,8 @@ func (x *exchange) portOf(a route.Authority) string {
 	return "80"
 }
 
-// resolvePath resolves the target against the request's own path as RFC 3986 §5.2 says.
-// Encoded dots count as dots, as they do in browsers.
+// resolvePath resolves the target against the request's own path as RFC 3986 §5.2.2
+// says, with the dot segments still in it.
 func (x *exchange) resolvePath(target *url.URL) string {
 	path, base := target.EscapedPath(), x.route.Prefix+x.route.Path
 	switch {
@@ -127,7 +144,7 @@ func (x *exchange) resolvePath(target *url.URL) string {
 	case path[0] != '/':
 		path = base[:strings.LastIndexByte(base, '/')+1] + path
 	}
-	return removeDots(encodedDot.Replace(path))
+	return path
 }
 
 var encodedDot = strings.NewReplacer("%2e", ".", "%2E", ".")

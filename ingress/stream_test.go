@@ -181,6 +181,40 @@ func TestAnEarlyAnswerDoesNotPoisonTheConnection(t *testing.T) {
 	}
 }
 
+func TestExpectContinueIsTheSandboxesDecision(t *testing.T) {
+	e := newEdge(t)
+	e.sandbox(t, id, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/no" {
+			http.Error(w, "no", http.StatusExpectationFailed)
+			return
+		}
+		_, _ = io.Copy(w, r.Body)
+	}, 8080)
+	f := direct("8080")
+	for path, first := range map[string]int{"/yes": 100, "/no": 417} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+		require.NoError(t, err)
+		require.NoError(t, c.SetDeadline(time.Now().Add(eventually)))
+		_, err = io.WriteString(c, "POST "+f.prefix+path+" HTTP/1.1\r\nHost: "+f.host+"\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+		require.NoError(t, err)
+		answers := bufio.NewReader(c)
+		res, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err)
+		require.Equal(t, first, res.StatusCode)
+		if first == 100 {
+			_, err = io.WriteString(c, "body")
+			require.NoError(t, err)
+			res, err = http.ReadResponse(answers, nil)
+			require.NoError(t, err)
+			body, err := io.ReadAll(res.Body)
+			require.NoError(t, err)
+			require.Equal(t, "body", string(body))
+		}
+		_ = res.Body.Close()
+		require.NoError(t, c.Close())
+	}
+}
+
 func TestAVanishedClientFreesTheSandbox(t *testing.T) {
 	e := newEdge(t)
 	gone := make(chan struct{}, 8)

@@ -98,15 +98,16 @@ func (u *Upstreams) of(e *lifecycle.Entry) (*upstream, error) {
 	if u.closed.Err() != nil {
 		return nil, &dialError{errClosed}
 	}
-	fresh := newUpstream(u, e)
-	if v, raced := u.generations.LoadOrStore(e.Generation, fresh); raced {
-		return v.(*upstream), nil
+	if v, ok := u.generations.Load(e.Generation); ok {
+		return v.(*upstream), nil // another request was quicker
 	}
 	// The pool ends with its generation, or with us. Whichever comes first, even
-	// before the line below, the goroutine runs once.
-	u.ending.Add(1)
+	// while it is being made, the goroutine below runs once.
 	ctx, cancel := context.WithCancel(e.Ctx)
 	stop := context.AfterFunc(u.closed, cancel)
+	fresh := newUpstream(u, e, ctx)
+	u.generations.Store(e.Generation, fresh)
+	u.ending.Add(1)
 	context.AfterFunc(ctx, func() {
 		defer u.ending.Done()
 		stop()
@@ -121,7 +122,8 @@ func (u *Upstreams) of(e *lifecycle.Entry) (*upstream, error) {
 type upstream struct {
 	owner     *Upstreams
 	entry     *lifecycle.Entry
-	execd     string // address of execd, "" if unknown
+	ctx       context.Context // ends with the generation, or with the owner
+	execd     string          // address of execd, "" if unknown
 	transport *http.Transport
 
 	mu    sync.Mutex
@@ -129,8 +131,8 @@ type upstream struct {
 	over  bool
 }
 
-func newUpstream(owner *Upstreams, e *lifecycle.Entry) *upstream {
-	up := &upstream{owner: owner, entry: e, conns: make(map[*conn]struct{})}
+func newUpstream(owner *Upstreams, e *lifecycle.Entry, ctx context.Context) *upstream {
+	up := &upstream{owner: owner, entry: e, ctx: ctx, conns: make(map[*conn]struct{})}
 	if addr, ok := e.Dial(portExecd); ok {
 		up.execd = addr.String()
 	}
