@@ -59,7 +59,8 @@ func (fakeModule) OpenRuntime(ctx context.Context, _ *config.Config, _ *slog.Log
 		}
 	}
 	if b.fail.Load() {
-		return nil, fmt.Errorf("the backend is down")
+		var none *fakeBackend // as modules do that pass a constructor's results on
+		return none, fmt.Errorf("the backend is down")
 	}
 	return b, nil
 }

@@ -44,9 +44,13 @@ func openParts(ctx context.Context, s *state, c *config.Config, r Runtime) (_ *p
 	if err != nil {
 		return nil, err
 	}
-	if p.runtime, err = r.OpenRuntime(ctx, c, log.With("part", "runtime")); err != nil {
+	// Assigned only without an error: beside one, a module may return a nil pointer,
+	// which is not a nil interface and would be closed.
+	backend, err := r.OpenRuntime(ctx, c, log.With("part", "runtime"))
+	if err != nil {
 		return nil, fmt.Errorf("opening the %s runtime: %w", c.Runtime.Type, err)
 	}
+	p.runtime = backend
 	p.service, err = lifecycle.New(lifecycle.Options{
 		Runtime: p.runtime, Store: p.store, Secret: instance,
 		WithoutExecdToken: !c.Server.ExecdToken,
