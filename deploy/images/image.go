@@ -67,11 +67,11 @@ func write(s settings, c content) (made, error) {
 	}
 	out.id = id.String()
 	// Written beside and renamed: an interrupted build leaves no half tar that loads.
-	part := out.path + ".part"
-	if err := tarball.WriteToFile(part, tag, img); err != nil {
+	partial := out.path + ".part"
+	if err := tarball.WriteToFile(partial, tag, img); err != nil {
 		return made{}, fmt.Errorf("writing %s: %w", out.path, err)
 	}
-	if err := os.Rename(part, out.path); err != nil {
+	if err := os.Rename(partial, out.path); err != nil {
 		return made{}, err
 	}
 	info, err := os.Stat(out.path)

@@ -15,7 +15,7 @@ const auxiliaryAge = 5 * time.Minute
 
 // sweepAuxiliaries removes helper containers a crash of this instance left behind. It
 // is best effort: they cost nothing but a name.
-func (r *Runtime) sweepAuxiliaries(ctx context.Context) {
+func (r *Runtime) sweepAuxiliaries(ctx context.Context, olderThan time.Duration) {
 	found, err := r.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
 		filters.Arg("label", LabelAuxiliary+"="+auxiliaryExecd),
 		filters.Arg("label", LabelInstance+"="+r.opts.Instance),
@@ -25,7 +25,7 @@ func (r *Runtime) sweepAuxiliaries(ctx context.Context) {
 		return
 	}
 	for _, c := range found {
-		if time.Since(time.Unix(c.Created, 0)) > auxiliaryAge {
+		if time.Since(time.Unix(c.Created, 0)) >= olderThan {
 			r.discard(ctx, c.ID)
 		}
 	}

@@ -79,7 +79,7 @@ func New(ctx context.Context, opts Options) (*Runtime, error) {
 		_ = r.Close()
 		return nil, err
 	}
-	r.sweepAuxiliaries(startup)
+	r.sweepAuxiliaries(startup, auxiliaryAge)
 	r.prepareExecd(startup)
 	return r, nil
 }

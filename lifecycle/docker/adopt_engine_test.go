@@ -1,0 +1,221 @@
+//go:build docker
+
+package docker
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/docker/docker/client"
+	"github.com/docker/go-connections/nat"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/enginetest"
+)
+
+const (
+	waitFor = 20 * time.Second
+	tick    = 5 * time.Millisecond
+)
+
+// foreign makes a running container as the reference makes one, with its labels alone.
+func foreign(t *testing.T, cli *client.Client, name string, labels map[string]string, host *container.HostConfig) string {
+	t.Helper()
+	config := &container.Config{
+		Image: demoImage(), Labels: labels, Entrypoint: []string{"sleep", "3600"},
+		ExposedPorts: nat.PortSet{"44772/tcp": {}, "8080/tcp": {}},
+	}
+	if host != nil && host.NetworkMode.IsContainer() {
+		config.ExposedPorts = nil
+	}
+	made, err := cli.ContainerCreate(t.Context(), config, host, nil, nil, name)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = cli.ContainerRemove(context.Background(), made.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	})
+	require.NoError(t, cli.ContainerStart(t.Context(), made.ID, container.StartOptions{}))
+	return made.ID
+}
+
+func find(t *testing.T, r *Runtime, id string) (lifecycle.Instance, bool) {
+	t.Helper()
+	list, err := r.List(t.Context())
+	require.NoError(t, err)
+	for _, instance := range list {
+		if instance.ID == id {
+			return instance, true
+		}
+	}
+	return lifecycle.Instance{}, false
+}
+
+func TestSandboxOfTheReferenceIsAdopted(t *testing.T) {
+	cli := engineClient(t)
+	all := open(t, func(o *Options) { o.Adopt = AdoptAll })
+	own := open(t, nil)
+	id := uuid.NewString()
+	keep, drop := "keep-"+id, "drop-"+id
+	for name, labels := range map[string]map[string]string{keep: nil, drop: {LabelManagedBy: managedByServer}} {
+		_, err := cli.VolumeCreate(t.Context(), volume.CreateOptions{Name: name, Labels: labels})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = cli.VolumeRemove(context.Background(), name, true) })
+	}
+	containerID := foreign(t, cli, "sandbox-"+id, map[string]string{
+		LabelID: id, LabelExpiresAt: "2126-01-02T03:14:05.123456+00:00", LabelProxyPort: "41234", LabelHTTPPort: "52345", LabelRenewExtend: "300", "team": "a",
+		LabelManagedBy: `["` + keep + `","` + drop + `","` + uuid.NewString() + `"]`,
+	}, &container.HostConfig{
+		Binds:        []string{drop + ":/data"},
+		PortBindings: nat.PortMap{"44772/tcp": {{HostIP: "0.0.0.0"}}, "8080/tcp": {{HostIP: "127.0.0.1"}}},
+	})
+
+	listed, ok := find(t, all, id)
+	require.True(t, ok)
+	inspected, err := all.Inspect(t.Context(), id)
+	require.NoError(t, err)
+	for name, instance := range map[string]lifecycle.Instance{"list": listed, "inspect": inspected} {
+		require.Equal(t, containerID, instance.BackendID, name)
+		require.Equal(t, lifecycle.Running, instance.Status.State, name)
+		require.True(t, instance.Address.Is4(), name)
+		require.Len(t, instance.Published, 2, name)
+		require.True(t, instance.Published[44772].Addr().IsLoopback(), name)
+		require.Equal(t, map[string]string{"team": "a"}, instance.Seed.Metadata, name)
+		require.Equal(t, 2126, instance.Seed.ExpiresAt.Year(), name)
+		require.Equal(t, 5*time.Minute, instance.Seed.RenewExtend, name)
+		require.Equal(t, demoImage(), instance.Seed.Image, name)
+		require.False(t, instance.Seed.ExecdToken, name)
+	}
+
+	_, ok = find(t, own, id)
+	require.False(t, ok)
+	_, err = own.Inspect(t.Context(), id)
+	require.ErrorIs(t, err, lifecycle.ErrNotFound)
+	require.ErrorIs(t, own.Pause(t.Context(), id), lifecycle.ErrNotFound)
+	require.NoError(t, own.Delete(t.Context(), id))
+	_, err = cli.ContainerInspect(t.Context(), containerID)
+	require.NoError(t, err, "another instance's sandbox was removed")
+
+	require.NoError(t, all.Delete(t.Context(), id))
+	_, err = cli.ContainerInspect(t.Context(), containerID)
+	require.ErrorContains(t, err, "No such container")
+	_, err = cli.VolumeInspect(t.Context(), drop)
+	require.ErrorContains(t, err, "no such volume")
+	_, err = cli.VolumeInspect(t.Context(), keep)
+	require.NoError(t, err, "a volume the server did not make was removed")
+}
+
+func TestSandboxBehindASidecar(t *testing.T) {
+	cli := engineClient(t)
+	r := open(t, func(o *Options) { o.Adopt = AdoptAll })
+	id := uuid.NewString()
+	sidecar := foreign(t, cli, "sandbox-egress-"+id, map[string]string{LabelSidecarFor: id}, &container.HostConfig{
+		PortBindings: nat.PortMap{"44772/tcp": {{HostIP: "127.0.0.1"}}},
+	})
+	foreign(t, cli, "sandbox-"+id, map[string]string{LabelID: id, LabelManualCleanup: "true"}, &container.HostConfig{
+		NetworkMode: container.NetworkMode("container:" + sidecar),
+	})
+	listed, ok := find(t, r, id)
+	require.True(t, ok)
+	inspected, err := r.Inspect(t.Context(), id)
+	require.NoError(t, err)
+	for _, instance := range []lifecycle.Instance{listed, inspected} {
+		require.True(t, instance.Address.Is4())
+		require.Contains(t, instance.Published, uint16(44772))
+		require.True(t, instance.Seed.ExpiresAt.IsZero())
+	}
+	require.NoError(t, r.Delete(t.Context(), id))
+	_, err = cli.ContainerInspect(t.Context(), sidecar)
+	require.ErrorContains(t, err, "No such container")
+}
+
+func TestMislabelledContainerIsNoSandbox(t *testing.T) {
+	cli := engineClient(t)
+	r := open(t, func(o *Options) { o.Adopt = AdoptAll })
+	id := uuid.NewString()
+	foreign(t, cli, "database-"+id, map[string]string{LabelID: id}, nil)
+	_, ok := find(t, r, id)
+	require.False(t, ok)
+	require.NoError(t, r.Delete(t.Context(), id))
+	_, err := cli.ContainerInspect(t.Context(), "database-"+id)
+	require.NoError(t, err)
+}
+
+func TestWatchReconnects(t *testing.T) {
+	proxy := enginetest.Start(t)
+	r := open(t, func(o *Options) { o.Host = proxy.Host() })
+	var mu sync.Mutex
+	var heard []lifecycle.Event
+	count := func(kind lifecycle.EventType, id string) (n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, e := range heard {
+			if e.Type == kind && e.ID == id {
+				n++
+			}
+		}
+		return n
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		_ = r.Watch(ctx, func(e lifecycle.Event) { mu.Lock(); defer mu.Unlock(); heard = append(heard, e) })
+	}()
+	defer func() { cancel(); <-watched }()
+	eventually := func(kind lifecycle.EventType, id string, n int) {
+		t.Helper()
+		require.Eventually(t, func() bool { return count(kind, id) >= n }, waitFor, tick, "%s ×%d", kind, n)
+	}
+	eventually(lifecycle.EventConnected, "", 1)
+
+	proxy.Down()
+	eventually(lifecycle.EventDisconnected, "", 1)
+	_, err := r.List(t.Context())
+	requireCode(t, err, http.StatusInternalServerError, "DOCKER::SANDBOX_QUERY_FAILED")
+	require.Equal(t, 1, count(lifecycle.EventConnected, ""), "connected to an engine that is down")
+	proxy.Up()
+	eventually(lifecycle.EventConnected, "", 2)
+
+	proxy.Fault(enginetest.Fault{Match: enginetest.StreamEvents, Nth: 1, Do: enginetest.Answer, Status: 500, Body: "{}"})
+	proxy.Cut()
+	eventually(lifecycle.EventConnected, "", 3)
+	require.Equal(t, count(lifecycle.EventConnected, ""), count(lifecycle.EventDisconnected, "")+1, "a refused stream is no connection")
+
+	id := uuid.NewString()
+	_, err = r.Create(t.Context(), spec(id))
+	require.NoError(t, err)
+	eventually(lifecycle.EventStarted, id, 1)
+}
+
+func TestConcurrentPauseHasOneWinner(t *testing.T) {
+	r := open(t, nil)
+	id := uuid.NewString()
+	_, err := r.Create(t.Context(), spec(id))
+	require.NoError(t, err)
+	for _, c := range []struct {
+		act  func(context.Context, string) error
+		code string
+	}{{r.Pause, "DOCKER::SANDBOX_NOT_RUNNING"}, {r.Resume, "DOCKER::SANDBOX_NOT_PAUSED"}} {
+		errs := make([]error, 4)
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() { errs[i] = c.act(t.Context(), id) })
+		}
+		wg.Wait()
+		won := 0
+		for _, err := range errs {
+			if err == nil {
+				won++
+				continue
+			}
+			requireCode(t, err, http.StatusConflict, c.code)
+		}
+		require.Equal(t, 1, won, c.code)
+	}
+}
