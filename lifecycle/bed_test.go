@@ -73,8 +73,10 @@ func started(t *testing.T, change ...func(*lifecycle.Options)) *bed {
 
 func (b *bed) start() {
 	b.t.Helper()
+	lists := b.runtime.Count(runtimefake.List)
 	require.NoError(b.t, b.Start(b.t.Context()))
-	b.eventually(func() bool { _, up := b.Directory().EventAge(); return up })
+	// One list to restore, and one because the event stream came up.
+	b.eventually(func() bool { return b.runtime.Count(runtimefake.List) >= lists+2 })
 }
 
 // restart closes the service and starts another one on the same backend and store.
@@ -85,9 +87,30 @@ func (b *bed) restart() {
 	b.start()
 }
 
+// hold stops the backend at the first call of a verb: reached is closed then, and the
+// call goes on when proceed is.
+func (b *bed) hold(verb runtimefake.Verb) (reached, proceed chan struct{}) {
+	reached, proceed = make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	b.runtime.SetHook(func(_ context.Context, v runtimefake.Verb, _ string) error {
+		if v == verb {
+			once.Do(func() { close(reached); <-proceed })
+		}
+		return nil
+	})
+	return reached, proceed
+}
+
 func (b *bed) eventually(condition func() bool, text ...any) {
 	b.t.Helper()
 	require.Eventually(b.t, condition, patience, time.Millisecond, text...)
+}
+
+// advance moves the clock, and has the scheduler look at it: what it is about to sleep
+// may have been reckoned by the time before.
+func (b *bed) advance(d time.Duration) {
+	b.clock.advance(d)
+	b.Service.Nudge()
 }
 
 // request is a valid create request.

@@ -27,9 +27,14 @@ func TestCreate(t *testing.T) {
 			r, ok := b.store.get(id)
 			require.True(t, ok, "the backend was called before the record was stored")
 			require.Equal(t, lifecycle.Creating, r.Phase)
-			b.clock.advance(40 * time.Second) // a slow pull, which the timeout must not pay for
+			b.advance(40 * time.Second) // a slow pull, which the timeout must not pay for
 			spec = id
 		}
+		return nil
+	})
+	b.prober.set(func(context.Context, netip.AddrPort) error {
+		b.advance(3 * time.Second) // the container runs, and its time with it
+		b.eventually(b.runtime.Delivered)
 		return nil
 	})
 	requested := b.clock.Now()
@@ -66,7 +71,8 @@ func TestCreate(t *testing.T) {
 	sum := sha256.Sum256([]byte(b.ExecdToken(sb.ID).Reveal()))
 	require.Equal(t, &sum, e.ExecdTokenSum)
 	require.NoError(t, e.Ctx.Err())
-	require.Zero(t, b.runtime.Count(runtimefake.Inspect), "a create needs no look at the backend")
+	require.Never(t, func() bool { return b.runtime.Count(runtimefake.Inspect) > 0 }, 30*time.Millisecond, time.Millisecond,
+		"a create needs no look at the backend, and its own events no look after it")
 }
 
 func TestCreateWithoutTimeout(t *testing.T) {
@@ -182,7 +188,7 @@ func TestFailedCreateIsRemovedLater(t *testing.T) {
 	mu.Lock()
 	broken = false
 	mu.Unlock()
-	b.clock.advance(2 * time.Second)
+	b.advance(2 * time.Second)
 	b.nothingLeft()
 }
 

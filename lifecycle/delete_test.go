@@ -59,13 +59,13 @@ func TestDeleteConcurrently(t *testing.T) {
 	b := started(t)
 	for range 20 {
 		sb := b.create(timeout(time.Minute))
-		b.clock.advance(time.Minute - time.Microsecond)
+		b.advance(time.Minute - time.Microsecond)
 		errs := make([]error, 6)
 		var wg sync.WaitGroup
 		for i := range errs {
 			wg.Go(func() { errs[i] = b.Delete(t.Context(), sb.ID) })
 		}
-		wg.Go(func() { b.clock.advance(time.Microsecond) }) // and it expires
+		wg.Go(func() { b.advance(time.Microsecond) }) // and it expires
 		wg.Wait()
 		done := 0
 		for _, err := range errs {
@@ -95,7 +95,7 @@ func TestDeleteThatFailsIsTriedAgain(t *testing.T) {
 	require.Equal(t, lifecycle.Deleting, record.Phase, "a restart would not finish it")
 	fails(t, b.Delete(t.Context(), sb.ID), 500, "DOCKER::SANDBOX_DELETE_FAILED")
 	b.runtime.SetHook(nil)
-	b.clock.advance(time.Minute)
+	b.advance(time.Minute)
 	b.nothingLeft()
 }
 
@@ -123,6 +123,6 @@ func TestDeleteWithABrokenStore(t *testing.T) {
 	_, err := b.Get(t.Context(), sb.ID)
 	fails(t, err, 404, notFound)
 	b.store.failing(nil)
-	b.eventually(func() bool { b.clock.advance(time.Second); return len(b.store.all()) == 0 })
+	b.eventually(func() bool { b.advance(time.Second); return len(b.store.all()) == 0 })
 	b.nothingLeft()
 }

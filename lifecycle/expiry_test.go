@@ -18,9 +18,9 @@ func TestExpiry(t *testing.T) {
 	first, second, never := b.create(timeout(time.Minute)), b.create(timeout(time.Hour)), b.create(timeout(0))
 	e := b.entry(first.ID)
 
-	b.clock.advance(time.Minute - time.Second)
+	b.advance(time.Minute - time.Second)
 	require.Never(t, func() bool { return !b.runtime.Has(first.ID) }, 20*time.Millisecond, time.Millisecond)
-	b.clock.advance(2 * time.Second)
+	b.advance(2 * time.Second)
 	b.eventually(func() bool { _, err := b.Get(t.Context(), first.ID); return err != nil })
 	_, err := b.Get(t.Context(), first.ID)
 	fails(t, err, 404, notFound)
@@ -29,15 +29,24 @@ func TestExpiry(t *testing.T) {
 	require.False(t, known)
 
 	require.NoError(t, b.Pause(t.Context(), second.ID))
-	b.clock.advance(time.Hour)
+	b.advance(time.Hour)
 	b.eventually(func() bool { return !b.runtime.Has(second.ID) }, "a paused sandbox does not expire")
-	b.clock.advance(1000 * time.Hour)
+	b.advance(1000 * time.Hour)
 	require.NoError(t, b.Delete(t.Context(), never.ID))
+	b.nothingLeft()
+}
+
+// Without a nudge: the timer that the scheduler sleeps by ends the sleep.
+func TestExpiryWakesUpByItself(t *testing.T) {
+	b := started(t)
+	sb := b.create(timeout(time.Minute))
+	b.eventually(func() bool { b.clock.advance(time.Second); return !b.runtime.Has(sb.ID) })
 	b.nothingLeft()
 }
 
 // The timer sleeps by a clock that steps do not move, so a sleep is bounded.
 func TestExpiryAfterAClockStep(t *testing.T) {
+	require.LessOrEqual(t, lifecycle.MaxSleep, 30*time.Second)
 	b := started(t)
 	sb := b.create(timeout(time.Hour))
 	b.clock.step(2 * time.Hour) // the wall clock was set, or the machine slept
@@ -45,10 +54,27 @@ func TestExpiryAfterAClockStep(t *testing.T) {
 
 	back := b.create(timeout(time.Hour))
 	b.clock.step(-3 * time.Hour)
-	b.clock.advance(time.Hour + time.Minute)
+	b.advance(time.Hour + time.Minute)
 	require.Never(t, func() bool { return !b.runtime.Has(back.ID) }, 20*time.Millisecond, time.Millisecond)
 	b.clock.step(3 * time.Hour)
 	b.eventually(func() bool { b.clock.pass(lifecycle.MaxSleep); return !b.runtime.Has(back.ID) })
+}
+
+// The deadline has come, and while the sandbox is busy the clock is set back.
+func TestExpiryThatCameTooEarlyIsArmedAgain(t *testing.T) {
+	b := started(t)
+	sb := b.create(timeout(time.Minute))
+	reached, proceed := b.hold(runtimefake.Pause)
+	paused := make(chan error, 1)
+	go func() { paused <- b.Pause(t.Context(), sb.ID) }()
+	<-reached
+	b.advance(time.Minute)
+	b.eventually(func() bool { _, armed := b.Armed(sb.ID); return !armed })
+	b.clock.step(-time.Hour)
+	close(proceed)
+	require.NoError(t, <-paused)
+	b.eventually(func() bool { at, armed := b.Armed(sb.ID); return armed && at.Equal(sb.ExpiresAt) })
+	require.True(t, b.runtime.Has(sb.ID))
 }
 
 func TestExpiryIsRetriedWithBackOff(t *testing.T) {
@@ -60,7 +86,7 @@ func TestExpiryIsRetriedWithBackOff(t *testing.T) {
 		}
 		return nil
 	})
-	b.clock.advance(time.Minute)
+	b.advance(time.Minute)
 	var last time.Duration
 	for n := 1; n <= 8; n++ {
 		b.eventually(func() bool { return b.runtime.Count(runtimefake.Delete) == n })
@@ -75,13 +101,13 @@ func TestExpiryIsRetriedWithBackOff(t *testing.T) {
 		require.Equal(t, lifecycle.Stopping, shown.Status.State)
 		_, routed := b.Directory().Lookup(sb.ID)
 		require.False(t, routed)
-		b.clock.advance(wait)
+		b.advance(wait)
 	}
 	require.Greater(t, last, 10*time.Second)
 	_, err := b.Renew(t.Context(), sb.ID, b.clock.Now().Add(time.Hour))
 	fails(t, err, 404, notFound)
 	b.runtime.SetHook(nil)
-	b.clock.advance(time.Minute)
+	b.advance(time.Minute)
 	b.nothingLeft()
 }
 
@@ -92,11 +118,11 @@ func TestRenewRacesTheTimer(t *testing.T) {
 	renewed := 0
 	for range 200 {
 		sb := b.create(timeout(time.Minute))
-		b.clock.advance(time.Minute - time.Microsecond)
+		b.advance(time.Minute - time.Microsecond)
 		at := b.clock.Now().Add(time.Hour)
 		var wg sync.WaitGroup
 		var err error
-		wg.Go(func() { b.clock.advance(time.Microsecond) })
+		wg.Go(func() { b.advance(time.Microsecond) })
 		wg.Go(func() { _, err = b.Renew(t.Context(), sb.ID, at) })
 		wg.Wait()
 		if err != nil {

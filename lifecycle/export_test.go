@@ -8,6 +8,14 @@ import (
 // Armed tells for when the expiry scheduler is set.
 func (s *Service) Armed(id string) (time.Time, bool) { return s.expiry.armed(id) }
 
+// Nudge has the expiry scheduler reckon its sleep again.
+func (s *Service) Nudge() {
+	select {
+	case s.expiry.wake <- struct{}{}:
+	default:
+	}
+}
+
 // Reconcile runs one reconcile now.
 func (s *Service) Reconcile(ctx context.Context) error { return s.reconcile(ctx) }
 

@@ -37,7 +37,7 @@ func TestList(t *testing.T) {
 			r.Metadata = map[string]string{"n": fmt.Sprint(i), "even": fmt.Sprint(i%2 == 0)}
 		})
 		ids = append([]string{sb.ID}, ids...) // newest first
-		b.clock.advance(time.Second)
+		b.advance(time.Second)
 	}
 	require.NoError(t, b.Pause(t.Context(), ids[0]))
 	list := func(f lifecycle.Filter, p lifecycle.Page) (got []string, r lifecycle.ListResult) {

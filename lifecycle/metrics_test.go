@@ -41,7 +41,7 @@ func TestMetrics(t *testing.T) {
 	require.Error(t, err)
 	require.NoError(t, b.Pause(t.Context(), one.ID))
 	require.NoError(t, b.Delete(t.Context(), two.ID))
-	b.clock.advance(2 * time.Minute)
+	b.advance(2 * time.Minute)
 	b.eventually(func() bool { return !b.runtime.Has(expiring.ID) })
 	b.eventually(func() bool { _, err := b.Get(t.Context(), expiring.ID); return err != nil })
 	_, err = b.Create(t.Context(), request(image(runtimefake.RefusedImage)))

@@ -17,6 +17,12 @@ func TestPauseAndResume(t *testing.T) {
 	fails(t, b.Resume(t.Context(), sb.ID), 409, "DOCKER::SANDBOX_NOT_PAUSED")
 
 	running := b.entry(sb.ID)
+	b.runtime.SetHook(func(_ context.Context, verb runtimefake.Verb, _ string) error {
+		if verb == runtimefake.Pause && running.Ctx.Err() == nil {
+			t.Error("the sandbox is frozen while connections to it are open")
+		}
+		return nil
+	})
 	require.NoError(t, b.Pause(t.Context(), sb.ID))
 	shown, err := b.Get(t.Context(), sb.ID)
 	require.NoError(t, err)

@@ -53,9 +53,9 @@ func TestRestartWithEachPhase(t *testing.T) {
 							Metadata: map[string]string{"from": "record"},
 						}))
 					} else if expired {
-						b.clock.advance(2 * time.Hour) // beyond the label's expiry
+						b.advance(2 * time.Hour) // beyond the label's expiry
 					}
-					b.start()
+					require.NoError(t, b.Start(t.Context()))
 
 					exists := backend != "gone" && backend != "leftovers"
 					if !exists || expired || phase == lifecycle.Creating || phase == lifecycle.Deleting {
@@ -116,14 +116,14 @@ func TestRenewalSurvivesARestart(t *testing.T) {
 
 	b.close(b.Service)
 	require.NoError(t, b.options.Store.Close())
-	b.clock.advance(61 * time.Second)
+	b.advance(61 * time.Second)
 	reopen()
 	got, err := b.Get(t.Context(), sb.ID)
 	require.NoError(t, err)
 	require.Equal(t, want, got.ExpiresAt)
 	require.Equal(t, sb.CreatedAt, got.CreatedAt)
 	require.Equal(t, token, b.ExecdToken(sb.ID).Reveal())
-	b.clock.advance(10 * time.Minute)
+	b.advance(10 * time.Minute)
 	b.eventually(func() bool { return !b.runtime.Has(sb.ID) })
 }
 
@@ -131,7 +131,7 @@ func TestManualCleanupSurvivesARestart(t *testing.T) {
 	b := started(t)
 	sb := b.create(timeout(0))
 	b.restart()
-	b.clock.advance(10000 * time.Hour)
+	b.advance(10000 * time.Hour)
 	got, err := b.Get(t.Context(), sb.ID)
 	require.NoError(t, err)
 	require.True(t, got.ExpiresAt.IsZero())
@@ -165,7 +165,7 @@ func TestStartWithARemovalThatFails(t *testing.T) {
 	b.start()
 	require.Zero(t, b.Directory().Len())
 	b.runtime.SetHook(nil)
-	b.clock.advance(2 * time.Second)
+	b.advance(2 * time.Second)
 	b.nothingLeft()
 }
 

@@ -26,6 +26,8 @@ type Runtime interface {
 	// leftovers exist. Nothing there is success.
 	Delete(ctx context.Context, id string) error
 
+	// Pause freezes a running sandbox and Resume thaws a paused one; in any other state
+	// they fail. Both are done when they return.
 	Pause(ctx context.Context, id string) error
 	Resume(ctx context.Context, id string) error
 

@@ -11,12 +11,14 @@ import (
 type watcher struct {
 	mu     sync.Mutex
 	events []lifecycle.Event
+	told   int           // events put minus events emitted
 	more   chan struct{} // capacity 1
 }
 
 func (w *watcher) put(e lifecycle.Event) {
 	w.mu.Lock()
 	w.events = append(w.events, e)
+	w.told++
 	w.mu.Unlock()
 	select {
 	case w.more <- struct{}{}:
@@ -51,11 +53,29 @@ func (r *Runtime) Watch(ctx context.Context, emit func(lifecycle.Event)) error {
 		case <-w.more:
 			for _, e := range w.take() {
 				emit(e)
+				w.mu.Lock()
+				w.told--
+				w.mu.Unlock()
 			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// Delivered tells whether every event so far has been taken in by every stream.
+func (r *Runtime) Delivered() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for w := range r.watchers {
+		w.mu.Lock()
+		left := w.told
+		w.mu.Unlock()
+		if left > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Silence breaks the event streams: they hear that, and nothing after it.
