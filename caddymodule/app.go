@@ -75,7 +75,11 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // runs it, and a reload that is refused must leave the running state alone.
 func (app *App) Provision(ctx caddy.Context) error {
 	app.log = ctx.Slogger()
-	loaded, err := config.Load(config.Options{Path: app.Config})
+	path, err := caddy.NewReplacer().ReplaceOrErr(app.Config, true, true)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	loaded, err := config.Load(config.Options{Path: path})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap/exp/zapslog"
@@ -94,8 +95,21 @@ func (h *Hold) Load(loaded *config.Loaded) error {
 	return nil
 }
 
-// Drain waits until no request is inside the handlers, or for ctx.
-func (h *Hold) Drain(ctx context.Context) error { return h.state.inflight.wait(ctx) }
+// flushTimeout bounds the wait for connections after their requests have ended. It only
+// runs out when a client has just connected and says nothing.
+const flushTimeout = 2 * time.Second
+
+// Drain waits until no request is inside the handlers and the answers are written out,
+// or for ctx. The servers have to be stopping: they close connections that fall idle.
+func (h *Hold) Drain(ctx context.Context) error {
+	if err := h.state.inflight.wait(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	_ = connections.wait(ctx)
+	return nil
+}
 
 // Close gives the share back; the last one closes the state. Sandboxes live on.
 func (h *Hold) Close() (err error) {

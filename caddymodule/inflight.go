@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// inflight counts the requests inside our handlers, across configurations, so that a
-// stopping process can let them finish.
+// inflight counts what is under way, the requests inside our handlers or the open
+// connections, across configurations, so that a stopping process can let it finish.
+// The zero value is ready to use.
 type inflight struct {
 	mu    sync.Mutex
 	count int
@@ -28,7 +29,7 @@ func (f *inflight) leave() {
 	}
 }
 
-// wait returns when no request is inside, or with ctx's error.
+// wait returns when nothing is under way, or with ctx's error.
 func (f *inflight) wait(ctx context.Context) error {
 	f.mu.Lock()
 	if f.count == 0 {

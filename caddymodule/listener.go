@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -61,52 +62,99 @@ func openSocket(ctx context.Context, address string, cfg net.ListenConfig) (net.
 		if err != nil {
 			return nil, err
 		}
-		s := &socket{Listener: ln, accepted: make(chan net.Conn), closing: make(chan struct{}), done: make(chan struct{})}
+		s := &socket{Listener: ln, changed: make(chan struct{}), closing: make(chan struct{}), done: make(chan struct{})}
 		s.applyBacklog()
 		go s.accept()
 		return s, nil
 	})
 	if err != nil {
-		// The pool keeps the count of a failed constructor's other callers; ours never
-		// got a value, so there is nothing to release.
 		return nil, err
 	}
-	return &listener{socket: v.(*socket), key: address, closed: make(chan struct{})}, nil
+	l := &listener{socket: v.(*socket), key: address, accepted: make(chan net.Conn), closed: make(chan struct{})}
+	l.add(l)
+	return l, nil
 }
 
 // socket is one bound socket, shared by the listeners of successive configurations.
+// Connections go to the newest of them. If any of them could take one, net/http would
+// drop it: a server that is shutting down closes a connection whose first request it
+// has just read.
 type socket struct {
 	net.Listener
-	accepted chan net.Conn
-	closing  chan struct{}
-	done     chan struct{}
-	err      error // why accepting ended; written before done is closed
+
+	mu      sync.Mutex
+	users   []*listener   // the newest last
+	changed chan struct{} // closed when users changes
+
+	closing chan struct{}
+	done    chan struct{}
+	err     error // why accepting ended; written before done is closed
 }
 
-// accept passes connections on until the socket is closed. A connection that nobody
-// has taken yet waits here, and the next configuration gets it.
+func (s *socket) add(l *listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users = append(s.users, l)
+	s.wake()
+}
+
+func (s *socket) remove(l *listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users = slices.DeleteFunc(s.users, func(one *listener) bool { return one == l })
+	s.wake()
+}
+
+// wake tells a waiting delivery to look again. s.mu is held.
+func (s *socket) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// newest is where connections go; its channel is nil, and so never ready, when there
+// is no listener at the moment.
+func (s *socket) newest() (accepted chan<- net.Conn, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.users); n > 0 {
+		accepted = s.users[n-1].accepted
+	}
+	return accepted, s.changed
+}
+
+// accept passes connections on until the socket is closed.
 func (s *socket) accept() {
 	defer close(s.done)
 	for {
 		conn, err := s.Listener.Accept()
 		if err != nil {
 			var temporary interface{ Temporary() bool }
-			if errors.As(err, &temporary) && temporary.Temporary() {
-				// Out of descriptors and the like: net/http backs off on such an
-				// error when a listener returns it, so let one do that.
-				select {
-				case s.accepted <- failedConn{err: err}:
-					continue
-				case <-s.closing:
-				}
+			if !errors.As(err, &temporary) || !temporary.Temporary() {
+				s.err = err
+				return
 			}
-			s.err = err
-			return
+			// Out of descriptors and the like: net/http backs off on such an error when
+			// a listener returns it, so let one do that.
+			conn = failedConn{err: err}
 		}
+		s.deliver(conn)
+	}
+}
+
+// deliver waits until the newest listener takes the connection. A connection that
+// waits while a configuration ends gets to the next one.
+func (s *socket) deliver(conn net.Conn) {
+	for {
+		accepted, changed := s.newest()
 		select {
-		case s.accepted <- conn:
+		case accepted <- conn:
+			return
+		case <-changed:
 		case <-s.closing:
-			_ = conn.Close()
+			if _, failed := conn.(failedConn); !failed {
+				_ = conn.Close()
+			}
+			return
 		}
 	}
 }
@@ -160,9 +208,10 @@ func setBacklogs(n int) {
 // listener is one configuration's view of a socket.
 type listener struct {
 	*socket
-	key    string
-	once   sync.Once
-	closed chan struct{}
+	key      string
+	accepted chan net.Conn
+	once     sync.Once
+	closed   chan struct{}
 }
 
 // Accept implements net.Listener.
@@ -177,12 +226,38 @@ func (l *listener) Accept() (net.Conn, error) {
 		if failed, ok := conn.(failedConn); ok {
 			return nil, failed.err
 		}
-		return conn, nil
+		return track(conn), nil
 	case <-l.closed:
 		return nil, l.closedError()
 	case <-l.done:
 		return nil, l.err
 	}
+}
+
+// connections counts the connections of this network that are open. A handler's return
+// is not the end of its answer, which net/http writes out afterwards; a stopping process
+// waits for the connection to be closed.
+var connections inflight
+
+// trackedConn keeps the methods of a TCP connection, for sendfile and half-close.
+type trackedConn struct {
+	*net.TCPConn
+	once sync.Once
+}
+
+func track(conn net.Conn) net.Conn {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return conn
+	}
+	connections.enter()
+	return &trackedConn{TCPConn: tcp}
+}
+
+// Close implements net.Conn.
+func (c *trackedConn) Close() error {
+	defer c.once.Do(connections.leave)
+	return c.TCPConn.Close()
 }
 
 func (l *listener) closedError() error {
@@ -194,6 +269,7 @@ func (l *listener) Close() error {
 	var err error
 	l.once.Do(func() {
 		close(l.closed)
+		l.remove(l)
 		_, err = sockets.Delete(l.key)
 	})
 	return err

@@ -66,7 +66,12 @@ func TestSocketIsKeptWhileOneConfigurationListens(t *testing.T) {
 	require.NoError(t, err)
 	_, err = conn.Write([]byte("x"))
 	require.NoError(t, err)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Error(t, connections.wait(gone), "an open connection is waited for")
 	require.NoError(t, conn.Close())
+	_ = conn.Close() // counts once
+	require.NoError(t, connections.wait(t.Context()))
 	got, err := io.ReadAll(client)
 	require.NoError(t, err)
 	require.Equal(t, "x", string(got))

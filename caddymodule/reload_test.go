@@ -241,3 +241,18 @@ func TestMetricsGoOnOverReloads(t *testing.T) {
 	require.NotContains(t, string(body), sandboxID)
 	require.Equal(t, http.StatusUnauthorized, r.do(http.MethodGet, "/metrics").status, "not on the API's listener")
 }
+
+// Once a reload has returned, a new connection is the new configuration's. Were it the
+// old one's, its first request could be dropped.
+func TestNewConnectionsAreTheNewConfigurations(t *testing.T) {
+	r := newRig(t)
+	path := r.toml(testKey)
+	r.load(path)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for i := range 50 {
+		r.load(path)
+		resp, err := client.Get("http://" + r.addr + "/health") //nolint:noctx // local
+		require.NoError(t, err, "after reload %d", i)
+		require.NoError(t, resp.Body.Close())
+	}
+}
