@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -47,7 +48,7 @@ func (r *Runtime) Create(ctx context.Context, spec lifecycle.Spec) (lifecycle.In
 		return lifecycle.Instance{}, err
 	}
 	instance, err := r.Inspect(ctx, spec.ID)
-	if err == lifecycle.ErrNotFound { //nolint:errorlint // our own sentinel, returned bare
+	if errors.Is(err, lifecycle.ErrNotFound) {
 		return instance, apierror.New(http.StatusInternalServerError, codeStartFailed, "The sandbox was removed while it was being started.").Because(err)
 	}
 	return instance, err
@@ -131,8 +132,12 @@ func (r *Runtime) create(ctx context.Context, p plan, ports *hostPorts) (string,
 	return id, err
 }
 
-// imageMissing tells the engine's two kinds of 404 on create apart.
-func imageMissing(err error) bool { return !strings.Contains(strings.ToLower(err.Error()), "network") }
+// imageMissing tells the engine's two kinds of 404 on create apart. The phrases of a
+// missing image are looked for first: its name may contain "network".
+func imageMissing(err error) bool {
+	text := strings.ToLower(err.Error())
+	return strings.Contains(text, "no such image") || strings.Contains(text, "image with reference") || !strings.Contains(text, "network")
+}
 
 // createOnce is one call. It outlives a caller that goes away: the engine carries the
 // create out anyway, and only who knows the outcome can clean up after it.

@@ -121,3 +121,15 @@ func TestLimitRefusals(t *testing.T) {
 	require.NoError(t, limitRefusal(errors.New("exec format error")))
 	require.NoError(t, limitRefusal(nil))
 }
+
+func TestTwoKindsOfNotFound(t *testing.T) {
+	for text, image := range map[string]bool{
+		"Error response from daemon: No such image: python:3.11":                                                            true,
+		"No such image: my-network-tool:latest":                                                                             true,
+		"image with reference network:1 was found but does not match the specified platform: wanted linux/arm64, actual: x": true,
+		"docker.io/library/x:latest: not found":                                                                             true,
+		"network edge not found":                                                                                            false,
+	} {
+		require.Equal(t, image, imageMissing(errors.New(text)), text)
+	}
+}
