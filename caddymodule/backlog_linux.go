@@ -44,12 +44,20 @@ func PortFree(ctx context.Context, address string) error {
 	if err != nil {
 		return fmt.Errorf("bad port in %q: %w", address, err)
 	}
-	for _, a := range addrs {
-		if err := tryBind(a.IP, int(number)); err != nil {
-			return fmt.Errorf("binding %s: %w", address, err)
-		}
+	if err := tryBind(chosen(addrs), int(number)); err != nil {
+		return fmt.Errorf("binding %s: %w", address, err)
 	}
 	return nil
+}
+
+// chosen is the address of a name that Go listens on: the first, IPv4 before IPv6.
+func chosen(addrs []net.IPAddr) net.IP {
+	for _, a := range addrs {
+		if a.IP.To4() != nil {
+			return a.IP
+		}
+	}
+	return addrs[0].IP // a lookup without an error has a result
 }
 
 func hostOf(address string) string {

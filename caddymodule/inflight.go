@@ -2,49 +2,44 @@ package caddymodule
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 )
 
 // inflight counts what is under way, the requests inside our handlers or the open
 // connections, across configurations, so that a stopping process can let it finish.
-// The zero value is ready to use.
+// Every request passes here, so counting is one atomic addition. The zero value is
+// ready to use; one goroutine at a time may wait.
 type inflight struct {
-	mu    sync.Mutex
-	count int
-	idle  chan struct{} // closed when count falls to 0; nil while nobody waits
+	count atomic.Int64
+	// idle is told when the count falls to zero; nil while nobody waits.
+	idle atomic.Pointer[chan struct{}]
 }
 
-func (f *inflight) enter() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.count++
-}
+func (f *inflight) enter() { f.count.Add(1) }
 
 func (f *inflight) leave() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.count--; f.count == 0 && f.idle != nil {
-		close(f.idle)
-		f.idle = nil
+	if f.count.Add(-1) != 0 {
+		return
+	}
+	if idle := f.idle.Load(); idle != nil {
+		select {
+		case *idle <- struct{}{}:
+		default: // it has been told and has not looked yet
+		}
 	}
 }
 
 // wait returns when nothing is under way, or with ctx's error.
 func (f *inflight) wait(ctx context.Context) error {
-	f.mu.Lock()
-	if f.count == 0 {
-		f.mu.Unlock()
-		return nil
+	idle := make(chan struct{}, 1)
+	f.idle.Store(&idle) // before the count is read, so that no fall to zero goes unseen
+	defer f.idle.Store(nil)
+	for f.count.Load() != 0 {
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if f.idle == nil {
-		f.idle = make(chan struct{})
-	}
-	idle := f.idle
-	f.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
 }
