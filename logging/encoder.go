@@ -71,6 +71,9 @@ func (e *Encoder) EncodeEntry(entry zapcore.Entry, extra []zapcore.Field) (*buff
 	for i := range extra {
 		extra[i].AddTo(&all)
 	}
+	if e.options.Format != FormatJSON {
+		all.list = prune(all.list)
+	}
 	for i := range all.list {
 		// The last part of a namespaced key is the name the rules know.
 		name := all.list[i].key[strings.LastIndexByte(all.list[i].key, '.')+1:]

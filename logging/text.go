@@ -83,8 +83,32 @@ func (e *Encoder) levelColumn(line *buffer.Buffer, name string) {
 	line.AppendString(name + ":" + pad)
 }
 
-// access builds the access message and leaves out the fields it used, the headers
-// and Caddy's own bookkeeping.
+// shown are the members of a request that text lines have room for.
+var shown = []string{"client_ip", "remote_ip", "remote_port", "proto", "method", "host", "uri"}
+
+// prune takes out what no text line shows, before the rules look at every header.
+func prune(list []field) []field {
+	kept := list[:0]
+	for _, f := range list {
+		if f.key == "resp_headers" {
+			continue
+		}
+		if request, ok := f.value.(map[string]any); ok && f.key == "request" {
+			small := make(map[string]any, len(shown))
+			for _, name := range shown {
+				if v, ok := request[name]; ok {
+					small[name] = v
+				}
+			}
+			f.value = small
+		}
+		kept = append(kept, f)
+	}
+	return kept
+}
+
+// access builds the access message and leaves out the fields it used and Caddy's own
+// bookkeeping.
 func access(request map[string]any, list []field) (string, []field) {
 	status := "0"
 	rest := list[:0]
@@ -92,7 +116,7 @@ func access(request map[string]any, list []field) (string, []field) {
 		switch f.key {
 		case "status":
 			status = fmt.Sprint(f.value)
-		case "resp_headers", "user_id", "bytes_read":
+		case "user_id", "bytes_read":
 		default:
 			rest = append(rest, f)
 		}
