@@ -17,6 +17,8 @@ type edge struct {
 	parts    *parts
 	api      *api.Handler
 	ingress  http.Handler
+
+	rejectedBefore uint64 // API requests that the handlers before api turned away
 }
 
 func newEdge(s *state, effective *settings) (*edge, error) {

@@ -227,8 +227,11 @@ func TestMetricsGoOnOverReloads(t *testing.T) {
 	metrics := free.Addr().String()
 	require.NoError(t, free.Close())
 	path := r.toml(testKey, fmt.Sprintf("[metrics]\nlisten = %q", metrics))
+	text := replaceOnce(t, readFile(t, path), "[server]", "[server]\nlimit_concurrency = 1")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	for range 3 {
 		r.load(path)
+		r.overload()
 		r.do(http.MethodGet, fmt.Sprintf("/sandboxes/%s/proxy/%d/", sandboxID, port))
 	}
 	resp, err := http.Get("http://" + metrics + "/metrics") //nolint:noctx // local
@@ -238,6 +241,8 @@ func TestMetricsGoOnOverReloads(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(body), `opensandbox_proxy_requests_total{class="2xx",form="direct"} 3`)
 	require.Contains(t, string(body), "opensandbox_build_info")
+	require.Contains(t, string(body), "opensandbox_api_requests_rejected_total 3")
+	require.Contains(t, string(body), "opensandbox_api_requests_in_flight 0")
 	require.NotContains(t, string(body), sandboxID)
 	require.Equal(t, http.StatusUnauthorized, r.do(http.MethodGet, "/metrics").status, "not on the API's listener")
 }
@@ -255,4 +260,26 @@ func TestNewConnectionsAreTheNewConfigurations(t *testing.T) {
 		require.NoError(t, err, "after reload %d", i)
 		require.NoError(t, resp.Body.Close())
 	}
+}
+
+// overload sends one API request too many while another is held in its body.
+func (r *rig) overload() {
+	r.t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(r.t.Context(), "tcp", r.addr)
+	require.NoError(r.t, err)
+	_, err = fmt.Fprintf(conn, "POST /v1/sandboxes HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOPEN-SANDBOX-API-KEY: %s\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", testKey)
+	require.NoError(r.t, err)
+	head := make([]byte, len("HTTP/1.1 100"))
+	_, err = io.ReadFull(conn, head) // the handler reads the body
+	require.NoError(r.t, err)
+	require.Equal(r.t, "HTTP/1.1 100", string(head))
+	got := r.do(http.MethodGet, "/v1/sandboxes", keyHeader(testKey))
+	require.Equal(r.t, http.StatusServiceUnavailable, got.status)
+	require.Contains(r.t, got.body, "GENERAL::SERVER_OVERLOADED")
+	require.Equal(r.t, http.StatusOK, r.do(http.MethodGet, "/health").status, "probes get through")
+	_, err = io.WriteString(conn, "{}")
+	require.NoError(r.t, err)
+	_, err = io.Copy(io.Discard, conn)
+	require.NoError(r.t, err)
+	require.NoError(r.t, conn.Close())
 }

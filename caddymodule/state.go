@@ -63,9 +63,11 @@ func pooledState() (found *state) {
 func acquireState(s *settings) (*state, bool, error) {
 	v, loaded, err := states.LoadOrNew(stateKey, func() (caddy.Destructor, error) {
 		ctx, cancel := context.WithCancel(context.Background())
-		return &state{
+		made := &state{
 			initial: s.config, root: new(logRoot), metrics: newCollectors(), ctx: ctx, cancel: cancel,
-		}, nil
+		}
+		made.metrics.MustRegister(apiLoad{made})
+		return made, nil
 	})
 	if err != nil {
 		return nil, false, err
@@ -129,6 +131,9 @@ func (s *state) apply() error {
 	}
 	if err := s.opened.apply(newest); err != nil {
 		return err
+	}
+	if before := s.current.Load(); before != nil {
+		next.rejectedBefore = before.rejectedBefore + before.api.Rejected()
 	}
 	s.current.Store(next)
 	return nil
