@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -160,10 +162,15 @@ type answer struct {
 	body   string
 }
 
-// do sends a request; headers are "Name: value".
+// do sends a request; headers are "Name: value". Like any client of a server that may be
+// reloading it tries once more when its connection closes before the first byte: a
+// connection that a configuration took just before it was stopped, or refused, may end.
 func (r *rig) do(method, target string, headers ...string) answer {
 	r.t.Helper()
 	got, err := r.try(method, target, headers...)
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		got, err = r.try(method, target, headers...)
+	}
 	require.NoError(r.t, err)
 	return got
 }
