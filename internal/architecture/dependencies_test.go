@@ -13,45 +13,47 @@ import (
 
 const module = "github.com/opensandbox-edge/edge/"
 
+// leaves import nothing of ours and may be imported by everybody.
+var leaves = []string{"apierror", "secret", "internal/version"}
+
 // mayImport says, per folder, which of our other folders its code (tests aside) may
-// import. A folder covers its sub-folders unless they have a row of their own. A folder without a row fails the test: every new
-// package has to state its place.
+// import beside the leaves. A folder covers its sub-folders unless they have a row of
+// their own. A folder without a row fails the test: every new package has to state its place.
 var mayImport = map[string][]string{
-	// Leaves: everybody may use them, they use nothing of ours.
 	"apierror":         {},
 	"secret":           {},
 	"internal/version": {},
 
 	// Pure decisions.
-	"ingress/route": {"apierror"},
-	"auth":          {"apierror", "secret", "ingress/route"},
-	"config":        {"secret"},
+	"ingress/route": {},
+	"auth":          {"ingress/route"},
+	"config":        {},
 	"logging":       {},
 
 	// The control plane knows neither HTTP routes nor Caddy.
-	"lifecycle":             {"apierror", "secret"},
-	"lifecycle/docker":      {"lifecycle", "apierror", "secret"},
+	"lifecycle":             {},
+	"lifecycle/docker":      {"lifecycle"},
 	"lifecycle/store":       {"lifecycle"},
 	"lifecycle/renew":       {"lifecycle"},
-	"lifecycle/runtimefake": {"lifecycle", "apierror"},
+	"lifecycle/runtimefake": {"lifecycle"},
 	"lifecycle/runtimetest": {"lifecycle"},
-	"lifecycle/api":         {"lifecycle", "apierror", "secret", "auth", "ingress/route", "internal/version"},
+	"lifecycle/api":         {"lifecycle", "auth", "ingress/route"},
 
 	// The data plane sees the control plane through the directory's entries alone.
-	"ingress": {"lifecycle", "apierror", "secret", "auth", "ingress/route"},
+	"ingress": {"lifecycle", "auth", "ingress/route"},
 
 	// The daemon in the sandbox imports nothing from the server.
-	"execd": {"internal/version"},
+	"execd": {},
 
 	// Adapters and programs.
 	"caddymodule": {
 		"config", "auth", "ingress", "ingress/route", "lifecycle", "lifecycle/api", "lifecycle/docker",
-		"lifecycle/store", "lifecycle/renew", "logging", "apierror", "secret", "internal/version",
+		"lifecycle/store", "lifecycle/renew", "logging",
 	},
-	"cmd/opensandbox-server": {"caddymodule", "config", "internal/version", "secret", "logging"},
-	"cmd/opensandbox-execd":  {"execd", "internal/version"},
+	"cmd/opensandbox-server": {"caddymodule", "config", "logging"},
+	"cmd/opensandbox-execd":  {"execd"},
 	"deploy/images":          {},
-	"test":                   {"secret", "lifecycle/docker"},
+	"test":                   {"lifecycle/docker"},
 
 	"internal/architecture": {},
 }
@@ -87,8 +89,9 @@ func TestArrowsPointOneWay(t *testing.T) {
 				continue
 			}
 			to, _ := rule(ours)
-			if to != row && !contains(mayImport[row], to) {
-				t.Errorf("%s must not import %s: allowed are %v", name, ours, mayImport[row])
+			isLeaf := contains(leaves, to) && !contains(leaves, row)
+			if to != row && !isLeaf && !contains(mayImport[row], to) {
+				t.Errorf("%s must not import %s: allowed are %v and %v", name, ours, mayImport[row], leaves)
 			}
 		}
 	}
