@@ -24,7 +24,7 @@ build: ## Build the binaries into bin/ (static).
 images: machine ## Build the execd and demo images and load them into the engine.
 	@$(WITH_ENGINE) go run ./deploy/images -out .cache/images -load
 
-demo: machine build ## Show the main job on real containers, then clean up.
+demo: machine build ## Show everything end to end on real containers, then clean up.
 	@$(WITH_ENGINE) tools/machine/demo
 
 run: machine build ## Run the server in the foreground with a generated config and key.

@@ -1,4 +1,4 @@
-// Command demo shows the main job end to end on real containers: one server, one
+// Command demo shows the product end to end on real containers: one server, one
 // sandbox, every route form, a lease that traffic renews, a restart that loses
 // nothing. It prints a timing line per step, takes everything away again, and
 // fails loudly when any step does not do what it says.
