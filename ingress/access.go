@@ -82,6 +82,9 @@ func (x *exchange) checkUpgrade() error {
 // on this port may have been replaced by its workload (threat row A1).
 func (x *exchange) checkAccess() error {
 	want := x.entry.ExecdTokenSum
+	if want == nil && x.decision.KeyErr != nil {
+		return x.decision.KeyErr // no token stands in for the API key here
+	}
 	if x.route.Port != portExecd || want == nil || x.isPing() {
 		return nil
 	}

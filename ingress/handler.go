@@ -40,8 +40,6 @@ type Options struct {
 	// ForwardCredentials lets Cookie and Authorization through on direct routes, where
 	// all sandboxes and the API share one origin.
 	ForwardCredentials bool
-	// TrustedPeer tells whether forwarded headers of a connection's peer are believed; nil = nobody's.
-	TrustedPeer func(netip.Addr) bool
 	// OnGranted is called once access is granted and before a byte of the body is read.
 	// A server adapter lifts its idle timeouts there: sandbox traffic may be silent for hours.
 	OnGranted func(http.ResponseWriter, *http.Request)
@@ -79,7 +77,6 @@ type exchange struct {
 	decision *auth.Decision
 	route    route.Verdict
 	peer     netip.Addr // invalid when the server does not tell
-	trusted  bool       // peer's forwarded headers are believed
 	upgrade  bool       // a WebSocket handshake
 	status   int        // sent to the client; 0 = none
 
@@ -106,7 +103,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x := &exchange{Handler: h, w: w, r: r, decision: decision, route: decision.Route}
 	x.peer = peerAddr(r)
-	x.trusted = h.TrustedPeer != nil && x.peer.IsValid() && h.TrustedPeer(x.peer)
 	auth.EnsureRequestID(w.Header(), r)
 
 	done := h.Metrics.begin(x)

@@ -74,11 +74,11 @@ func (x *exchange) withheld(name string) bool {
 		// On direct routes the browser's credentials are the API origin's, not the sandbox's.
 		return x.route.Form == route.FormDirect && !x.ForwardCredentials
 	}
-	return !x.trusted && isForwarding(name)
+	return isForwarding(name)
 }
 
-// isForwarding tells the headers that proxies describe a request with; nobody but a
-// trusted proxy may set them (threat row B5).
+// isForwarding tells the headers that proxies describe a request with; clients may not
+// set them (threat row B5).
 func isForwarding(name string) bool {
 	switch name {
 	case "Forwarded", "X-Real-Ip", "X-Original-Url", "X-Original-Host", "X-Rewrite-Url":
@@ -126,35 +126,21 @@ func (x *exchange) cleanList(value string) string {
 	return strings.TrimSpace(strings.Join(kept, ","))
 }
 
-// setForwarded tells the application where the request really came from.
+// setForwarded tells the application where the request really came from. What the
+// client said about that was withheld.
 func (x *exchange) setForwarded(out http.Header) {
-	const xff, host, proto, prefix = "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"
 	if x.peer.IsValid() {
-		hops := x.peer.String()
-		if prior := out[xff]; len(prior) > 0 {
-			hops = strings.Join(prior, ", ") + ", " + hops
-		}
-		out[xff] = []string{hops}
+		out["X-Forwarded-For"] = []string{x.peer.String()}
 	}
-	// What is left of these came from a trusted proxy and is nearer to the client than we are.
-	if len(out[host]) == 0 {
-		out[host] = []string{x.r.Host}
-	}
-	if len(out[proto]) == 0 {
-		out[proto] = []string{x.scheme()}
-	}
+	out["X-Forwarded-Host"] = []string{x.r.Host}
+	out["X-Forwarded-Proto"] = []string{x.scheme()}
 	if x.route.Prefix != "" {
-		out[prefix] = []string{strings.TrimSuffix(out.Get(prefix), "/") + x.route.Prefix}
+		out["X-Forwarded-Prefix"] = []string{x.route.Prefix}
 	}
 }
 
-// scheme is the one the client used, as far as it is known.
+// scheme is the one the connection has.
 func (x *exchange) scheme() string {
-	if x.trusted {
-		if p := x.r.Header.Get("X-Forwarded-Proto"); p == "http" || p == "https" {
-			return p
-		}
-	}
 	if x.r.TLS != nil {
 		return "https"
 	}
@@ -169,5 +155,5 @@ func (x *exchange) trailerAllowed(name string) bool {
 	case "Content-Length", "Content-Type", "Content-Encoding", "Cookie", "Authorization", headerExecdToken, headerEgressToken:
 		return false
 	}
-	return !isHopByHop(name) && !isForwarding(name) && !x.withheld(name)
+	return !isHopByHop(name) && !x.withheld(name)
 }

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -126,21 +125,6 @@ func TestCookiesAndAuthorization(t *testing.T) {
 			require.NotContains(t, r.Header, "Authorization", f.name)
 		}
 	}
-}
-
-func TestTrustedProxy(t *testing.T) {
-	e := newEdge(t, func(o *ingress.Options, _ *ingress.UpstreamOptions) {
-		o.TrustedPeer = func(a netip.Addr) bool { return a.IsLoopback() }
-	})
-	var got seen
-	e.sandbox(t, id, got.handler, 8080)
-	f := direct("8080")
-	r := sentAs(t, e, &got, f, "8080", "X-Forwarded-For: 1.1.1.1", "X-Forwarded-For: 2.2.2.2",
-		"X-Forwarded-Proto: https", "X-Forwarded-Host: public.example", "X-Forwarded-Prefix: /edge/")
-	require.Equal(t, "1.1.1.1, 2.2.2.2, 127.0.0.1", r.Header.Get("X-Forwarded-For"))
-	require.Equal(t, "https", r.Header.Get("X-Forwarded-Proto"))
-	require.Equal(t, "public.example", r.Header.Get("X-Forwarded-Host"))
-	require.Equal(t, "/edge"+f.prefix, r.Header.Get("X-Forwarded-Prefix"))
 }
 
 func TestKeyInQuery(t *testing.T) {

@@ -89,7 +89,7 @@ func (x *exchange) insideRoute(location string) bool {
 	if err != nil || target.Opaque != "" || target.User != nil {
 		return false
 	}
-	authority, ok := route.ParseAuthority(x.publicHost())
+	authority, ok := route.ParseAuthority(x.r.Host)
 	if !ok {
 		return false
 	}
@@ -110,16 +110,6 @@ func (x *exchange) insideRoute(location string) bool {
 		return false
 	}
 	return x.sameRoute(plain) && x.sameRoute(browser)
-}
-
-// publicHost is the authority the client used, as far as it is known.
-func (x *exchange) publicHost() string {
-	if x.trusted {
-		if forwarded := x.r.Header["X-Forwarded-Host"]; len(forwarded) == 1 {
-			return forwarded[0]
-		}
-	}
-	return x.r.Host
 }
 
 func (x *exchange) portOf(a route.Authority) string {

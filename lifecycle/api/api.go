@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/auth"
@@ -28,8 +27,6 @@ type Options struct {
 
 	// Addresses is what endpoint answers are made from.
 	Addresses address.Config
-	// TrustedProxies are the peers whose X-Forwarded-Host is believed.
-	TrustedProxies []netip.Prefix
 
 	// CORS is the policy that authentication applies too; nil = no cross-origin answers,
 	// as it has to be without an API key (threat W2).

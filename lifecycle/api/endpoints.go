@@ -3,8 +3,6 @@ package api
 import (
 	"maps"
 	"net/http"
-	"net/netip"
-	"strings"
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle/api/address"
@@ -45,7 +43,7 @@ func (h *Handler) endpointOf(w http.ResponseWriter, r *request) error {
 	if !found {
 		return h.service.NotFound(id)
 	}
-	base, err := h.options.Addresses.Base(h.publicHost(r.Request))
+	base, err := h.options.Addresses.Base(r.Host)
 	if err != nil {
 		return err
 	}
@@ -72,29 +70,4 @@ func (h *Handler) endpointOf(w http.ResponseWriter, r *request) error {
 		headers[ExecdTokenHeader] = token.Reveal()
 	}
 	return writeJSON(w, http.StatusOK, wireEndpoint{Endpoint: resolved.Value, Headers: headers})
-}
-
-// publicHost is the host that the client called: the last X-Forwarded-Host when a
-// trusted proxy says so, else Host.
-func (h *Handler) publicHost(r *http.Request) string {
-	if forwarded := r.Header.Values("X-Forwarded-Host"); len(forwarded) > 0 && h.trusts(r.RemoteAddr) {
-		hosts := strings.Split(forwarded[len(forwarded)-1], ",")
-		if host := strings.TrimSpace(hosts[len(hosts)-1]); host != "" {
-			return host
-		}
-	}
-	return r.Host
-}
-
-func (h *Handler) trusts(peer string) bool {
-	at, err := netip.ParseAddrPort(peer)
-	if err != nil {
-		return false
-	}
-	for _, prefix := range h.options.TrustedProxies {
-		if prefix.Contains(at.Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
 }
