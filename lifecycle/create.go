@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -89,17 +88,9 @@ func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc)
 
 	s.admission.Lock()
 	defer s.admission.Unlock()
-	known := s.count.Load()
-	var err error
-	switch {
-	case s.o.HostNetwork && known > 0:
-		err = apierror.New(http.StatusConflict, codeHostBusy, "Sandboxes share the host's network here, so there can be only one. Delete it first, or set docker.network_mode to \"bridge\".")
-	case s.o.MaxSandboxes > 0 && known >= int64(s.o.MaxSandboxes):
-		err = apierror.New(http.StatusTooManyRequests, codeTooMany, "This server has reached its limit of %d sandboxes. Delete one first.", s.o.MaxSandboxes).Retry(retryFull)
-	}
-	if err != nil {
+	if s.o.MaxSandboxes > 0 && s.count.Load() >= int64(s.o.MaxSandboxes) {
 		s.pending.leave(c.request.Client)
-		return nil, err
+		return nil, apierror.New(http.StatusTooManyRequests, codeTooMany, "This server has reached its limit of %d sandboxes. Delete one first.", s.o.MaxSandboxes).Retry(retryFull)
 	}
 	s.add(u)
 	return u, nil
@@ -170,7 +161,7 @@ func (s *Service) spec(r Record, c checked) Spec {
 		Limits: c.limits, Timeout: c.request.Timeout, RenewValue: c.renewValue,
 	}
 	if r.ExecdToken {
-		sum := sha256.Sum256([]byte(DeriveExecdToken(s.o.Secret, r.ID).Reveal()))
+		sum := tokenSum(s.o.Secret, r.ID)
 		spec.ExecdTokenSHA256 = hex.EncodeToString(sum[:])
 	}
 	return spec

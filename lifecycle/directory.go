@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/opensandbox-edge/edge/lifecycle/reach"
 )
 
 // The causes with which an Entry's Ctx ends.
@@ -167,7 +169,7 @@ func (d *Directory) confine(e *Entry) (refused string) {
 	published := make(map[uint16]netip.AddrPort, len(e.Published))
 	if e.State == Running {
 		for port, to := range e.Published {
-			if port == 0 || to.Port() == 0 || !fitsPublished(to.Addr()) {
+			if port == 0 || to.Port() == 0 || !reach.Address(to.Addr()) {
 				refused = to.String()
 				continue
 			}
@@ -186,7 +188,7 @@ func (d *Directory) confine(e *Entry) (refused string) {
 			}
 		}
 		e.Address = netip.Addr{}
-	case e.Address.IsValid() && !fitsSandbox(e.Address):
+	case e.Address.IsValid() && !reach.Sandbox(e.Address):
 		refused = e.Address.String()
 		e.Address = netip.Addr{}
 	}

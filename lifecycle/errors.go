@@ -17,7 +17,6 @@ const (
 	codePoolRef          = "SANDBOX::UNSUPPORTED_POOL_REF"
 	codeNoSnapshot       = "SNAPSHOT::NOT_FOUND"
 	codeTooMany          = "SANDBOX::TOO_MANY_SANDBOXES"
-	codeHostBusy         = "SANDBOX::HOST_NETWORK_IN_USE"
 	codeClosing          = "GENERAL::SERVER_STOPPING"
 
 	// These two name Docker on every runtime.

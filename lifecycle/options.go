@@ -31,8 +31,9 @@ type Options struct {
 	AllowedRegistries []string
 	DeniedRegistries  []string
 
-	// HostNetwork says that sandboxes share the host's network: one at a time, reachable
-	// on execd's port and HostPorts only, and at loopback.
+	// HostNetwork says that sandboxes share the host's network: they are reached on
+	// execd's port and HostPorts only, and at loopback. How many there can be is the
+	// runtime's rule.
 	HostNetwork bool
 	HostPorts   []uint16
 

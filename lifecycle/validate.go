@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
 // The extensions that the service itself understands (contract 01 §6.6).
@@ -157,7 +158,14 @@ func (s *Service) checkLater(c *checked, _ time.Time) error {
 
 func (s *Service) checkImage(c *checked, _ time.Time) error {
 	c.request.Image = strings.TrimSpace(c.request.Image)
-	return registries{s.o.AllowedRegistries, s.o.DeniedRegistries}.check(c.request.Image)
+	ref, err := image.Parse(c.request.Image)
+	if err != nil {
+		return invalid("image.uri is not valid; use for example \"python:3.11\" or \"registry.example.com/team/app:1.0\".").Because(err)
+	}
+	if err := (image.Policy{Allowed: s.o.AllowedRegistries, Denied: s.o.DeniedRegistries}).Check(ref); err != nil {
+		return invalid("image.uri: %v (%q).", err, clip(c.request.Image))
+	}
+	return nil
 }
 
 func (s *Service) checkVolumes(c *checked, _ time.Time) error {

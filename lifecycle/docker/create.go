@@ -14,13 +14,14 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
 // plan is a create whose every input has been checked; no engine call was made yet.
 type plan struct {
 	spec     lifecycle.Spec
 	name     string
-	image    image
+	image    image.Reference
 	env      []string
 	argv     []string
 	platform *ocispec.Platform
@@ -69,11 +70,13 @@ func (r *Runtime) plan(spec lifecycle.Spec) (plan, error) {
 		}
 		p.platform = &ocispec.Platform{OS: spec.Platform.OS, Architecture: spec.Platform.Arch}
 	}
-	if p.image, err = parseImage(spec.Image); err != nil {
+	if p.image, err = image.Parse(spec.Image); err != nil {
 		return p, invalidParameter("image.uri is not a valid image reference.").Because(err)
 	}
-	if err := checkRegistry(p.image); err != nil {
-		return p, invalidParameter("image.uri: images from the registry %s are not allowed on this server.", clip(p.image.registry)).Because(err)
+	// The service has its policy; what no policy may allow is refused here as well,
+	// because this is where the engine is made to connect.
+	if err := (image.Policy{}).Check(p.image); err != nil {
+		return p, invalidParameter("image.uri: %v (%s).", err, clip(p.image.Name)).Because(err)
 	}
 	if p.argv, err = command(spec.Entrypoint); err != nil {
 		return p, err
@@ -152,7 +155,7 @@ func (r *Runtime) createOnce(ctx context.Context, p plan, ports *hostPorts) (str
 	host := r.hostConfig(p.spec.Limits)
 	host.Mounts = r.execd.mounts()
 	config := &container.Config{
-		Image: p.image.name, Entrypoint: []string{bootstrapPath}, Cmd: p.argv, Env: p.env, Labels: labels,
+		Image: p.image.Name, Entrypoint: []string{bootstrapPath}, Cmd: p.argv, Env: p.env, Labels: labels,
 		AttachStdout: true, AttachStderr: true,
 	}
 	ports.apply(config, host)
@@ -190,10 +193,10 @@ func refusedSettings(err error) error {
 // that is shared.
 func (r *Runtime) pullFor(ctx context.Context, p plan) error {
 	login := requestLogin(p.spec.ImageAuth)
-	if login.IsZero() && r.opts.ShareRegistryAuth && !p.image.local() {
+	if login.IsZero() && r.opts.ShareRegistryAuth && !p.image.Local() {
 		var err error
-		if login, err = serverLogin(ctx, p.image.registry); err != nil {
-			r.log.Warn("reading the server's registry logins failed; pulling without", "registry", p.image.registry, "error", err)
+		if login, err = serverLogin(ctx, p.image.Registry); err != nil {
+			r.log.Warn("reading the server's registry logins failed; pulling without", "registry", p.image.Registry, "error", err)
 		}
 	}
 	platform := ""

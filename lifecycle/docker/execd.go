@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
 // Where the runtime files live in a sandbox (contract 02, constants).
@@ -51,7 +52,7 @@ const (
 // the execd image's digest and filled once, or as an archive for upload.
 type execdSource struct {
 	runtime *Runtime
-	image   image
+	image   image.Reference
 
 	gate  chan struct{} // held while preparing
 	ready atomic.Pointer[execdFiles]
@@ -137,7 +138,7 @@ func (s *execdSource) prepare(ctx context.Context, policy pullPolicy) (*execdFil
 	if want := s.runtime.opts.ExecdDigest; want != "" && binaries.execd.digest != want {
 		return nil, apierror.New(http.StatusInternalServerError, codeExecdDistribution,
 			"The execd image holds a binary this server was not built with; run `make images`, or name the image explicitly in runtime.execd_image.").
-			Because(fmt.Errorf("execd in %s has SHA-256 %s, want %s", s.image.name, binaries.execd.digest, want))
+			Because(fmt.Errorf("execd in %s has SHA-256 %s, want %s", s.image.Name, binaries.execd.digest, want))
 	}
 	if delivery == DeliverUpload {
 		archive, err := binaries.archive()
@@ -159,9 +160,9 @@ func (s *execdSource) resolve(ctx context.Context, policy pullPolicy) (string, e
 	missing := func(cause error) error {
 		return apierror.New(http.StatusInternalServerError, codeExecdDistribution,
 			"The execd image %s is not on the engine and could not be pulled; build it with `make images`, load or pull it, or correct runtime.execd_image.",
-			s.image.name).Because(cause)
+			s.image.Name).Because(cause)
 	}
-	login, err := serverLogin(ctx, s.image.registry)
+	login, err := serverLogin(ctx, s.image.Registry)
 	if err != nil {
 		s.runtime.log.Warn("reading the server's registry logins failed; pulling without", "error", err)
 	}
@@ -180,11 +181,11 @@ func (s *execdSource) resolve(ctx context.Context, policy pullPolicy) (string, e
 func (s *execdSource) imageID(ctx context.Context) (string, error) {
 	call, cancel := s.runtime.call(ctx)
 	defer cancel()
-	found, err := s.runtime.engine.ImageInspect(call, s.image.name)
+	found, err := s.runtime.engine.ImageInspect(call, s.image.Name)
 	if err != nil {
 		return "", err
 	}
-	if !imageIDGrammar.MatchString(found.ID) {
+	if id, err := image.Parse(found.ID); err != nil || !id.Local() {
 		return "", fmt.Errorf("the engine reports the image id %q", found.ID)
 	}
 	return found.ID, nil

@@ -47,7 +47,7 @@ func (s *execdSource) readError(ctx context.Context, err error, code, file strin
 		return context.Cause(ctx)
 	}
 	return apierror.New(http.StatusInternalServerError, code,
-		"The execd image %s has no usable %s; see runtime.execd_image.", s.image.name, file).Because(err)
+		"The execd image %s has no usable %s; see runtime.execd_image.", s.image.Name, file).Because(err)
 }
 
 func (s *execdSource) readFile(ctx context.Context, aux, file string) (binary, error) {
@@ -129,7 +129,7 @@ func (s *execdSource) fill(ctx context.Context, aux string, b binaries) error {
 	if err := s.verify(ctx, aux, b); err != nil {
 		return engineError(ctx, fmt.Errorf("the volume after filling: %w", err), codeExecdDistribution, "checking the execd volume")
 	}
-	s.runtime.log.Info("filled the execd volume", "image", s.image.name, "execd", b.execd.digest)
+	s.runtime.log.Info("filled the execd volume", "image", s.image.Name, "execd", b.execd.digest)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/docker/docker/api/types/container"
 
@@ -52,14 +53,18 @@ func readSeccomp(value string) (string, error) {
 	if value == "unconfined" {
 		return value, nil
 	}
-	file, err := os.Open(value)
-	if err != nil {
-		return "", fmt.Errorf("want \"unconfined\" or the path of a JSON profile: %w", err)
-	}
-	defer file.Close()
-	raw, err := io.ReadAll(io.LimitReader(file, maxSeccompBytes+1))
-	if err != nil {
-		return "", err
+	raw := []byte(value)
+	if strings.HasPrefix(value, "{") {
+		value = "the JSON text"
+	} else {
+		file, err := os.Open(value)
+		if err != nil {
+			return "", fmt.Errorf("want \"unconfined\", a JSON profile or its path: %w", err)
+		}
+		defer file.Close()
+		if raw, err = io.ReadAll(io.LimitReader(file, maxSeccompBytes+1)); err != nil {
+			return "", err
+		}
 	}
 	if len(raw) > maxSeccompBytes {
 		return "", fmt.Errorf("%s is larger than %d bytes", value, maxSeccompBytes)

@@ -61,6 +61,9 @@ func TestHardeningOptions(t *testing.T) {
 	require.Equal(t, "runsc", hc.Runtime)
 	require.Equal(t, []string{"no-new-privileges:true", "apparmor=docker-default", `seccomp={"defaultAction":"SCMP_ACT_ERRNO"}`}, hc.SecurityOpt)
 
+	inline := runtimeWith(t, Options{SeccompProfile: `{ "defaultAction": "SCMP_ACT_LOG" }`}).hostConfig(lifecycle.Limits{})
+	require.Contains(t, inline.SecurityOpt, `seccomp={"defaultAction":"SCMP_ACT_LOG"}`)
+
 	open := runtimeWith(t, Options{AllowNewPrivileges: true, SeccompProfile: "unconfined"}).hostConfig(lifecycle.Limits{})
 	require.Equal(t, []string{"seccomp=unconfined"}, open.SecurityOpt)
 }

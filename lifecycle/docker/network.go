@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle/reach"
 )
 
 const (
@@ -88,19 +89,12 @@ func (r *Runtime) address(mode string, networks map[string]*network.EndpointSett
 			continue
 		}
 		for _, text := range []string{n.IPAddress, n.GlobalIPv6Address} {
-			if addr, err := netip.ParseAddr(text); err == nil && dialable(addr) {
+			if addr, err := netip.ParseAddr(text); err == nil && reach.Sandbox(addr) {
 				return addr.Unmap()
 			}
 		}
 	}
 	return netip.Addr{}
-}
-
-// dialable refuses what no container on a network of its own has.
-func dialable(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsValid() && !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast() &&
-		!a.IsLinkLocalUnicast() && !metadataAddress(a)
 }
 
 // published turns the engine's bindings of one sandbox into dial addresses.

@@ -78,7 +78,7 @@ type Options struct {
 	LogMaxBytes int64
 	// AppArmorProfile is the name of a loaded profile; empty = the engine's default.
 	AppArmorProfile string
-	// SeccompProfile is the path of a profile in JSON, or "unconfined"; empty = the engine's default.
+	// SeccompProfile is a profile in JSON or its path, or "unconfined"; empty = the engine's default.
 	SeccompProfile string
 	// OCIRuntime is the engine's runtime for sandboxes, e.g. "runsc"; empty = its default.
 	// New fails when the engine does not know it.

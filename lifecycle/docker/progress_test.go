@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
 func TestReadProgress(t *testing.T) {
@@ -63,7 +64,7 @@ func TestPullErrorHidesTheEnginesText(t *testing.T) {
 	cause := errors.New("Get \"https://10.0.0.7:5000/v2/\": dial tcp: user:hunter2 refused")
 	for _, reason := range []pullReason{reasonNotFound, reasonUnauthorized, reasonRateLimited, reasonDiskFull, reasonNetwork, reasonTimeout, reasonUnknown} {
 		var typed *apierror.Error
-		require.ErrorAs(t, pullError(reason, image{name: "x:1"}, cause), &typed)
+		require.ErrorAs(t, pullError(reason, image.Reference{Name: "x:1"}, cause), &typed)
 		require.Equal(t, 500, typed.Status)
 		require.Equal(t, "DOCKER::SANDBOX_IMAGE_PULL_FAILED", typed.Code)
 		require.NotContains(t, typed.Message, "10.0.0.7")
@@ -71,6 +72,6 @@ func TestPullErrorHidesTheEnginesText(t *testing.T) {
 		require.ErrorIs(t, typed, cause)
 	}
 	var typed *apierror.Error
-	require.ErrorAs(t, pullError(reasonPlatform, image{name: "x:1"}, cause), &typed)
+	require.ErrorAs(t, pullError(reasonPlatform, image.Reference{Name: "x:1"}, cause), &typed)
 	require.Equal(t, 400, typed.Status)
 }

@@ -11,6 +11,7 @@ import (
 	dockerimage "github.com/docker/docker/api/types/image"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle/image"
 	"github.com/opensandbox-edge/edge/secret"
 )
 
@@ -39,13 +40,13 @@ func newPuller(r *Runtime) *puller {
 
 // pull downloads i. platform is empty or "os/arch". The error is typed, or the caller's
 // own context's.
-func (p *puller) pull(ctx context.Context, i image, platform string, login secret.Text) error {
-	if i.local() {
+func (p *puller) pull(ctx context.Context, i image.Reference, platform string, login secret.Text) error {
+	if i.Local() {
 		return pullError(reasonNotFound, i, fmt.Errorf("an image id cannot be pulled"))
 	}
 	// Logins are part of the key: a caller with wrong credentials neither rides on
 	// nor breaks another's download.
-	key := fmt.Sprintf("%s\n%s\n%x", i.name, platform, sha256.Sum256([]byte(login.Reveal())))
+	key := fmt.Sprintf("%s\n%s\n%x", i.Name, platform, sha256.Sum256([]byte(login.Reveal())))
 
 	p.mu.Lock()
 	f, running := p.flights[key]
@@ -92,7 +93,7 @@ const (
 	pullPause    = 250 * time.Millisecond
 )
 
-func (p *puller) download(ctx context.Context, i image, platform string, login secret.Text) error {
+func (p *puller) download(ctx context.Context, i image.Reference, platform string, login secret.Text) error {
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
@@ -103,14 +104,14 @@ func (p *puller) download(ctx context.Context, i image, platform string, login s
 		start := time.Now()
 		err := p.once(ctx, i, platform, login)
 		if err == nil {
-			p.runtime.log.Info("pulled image", "image", i.name, "platform", platform, "took", time.Since(start).Round(time.Millisecond))
+			p.runtime.log.Info("pulled image", "image", i.Name, "platform", platform, "took", time.Since(start).Round(time.Millisecond))
 			return nil
 		}
 		reason := classifyPull(err)
 		if ctx.Err() != nil {
 			reason = reasonTimeout
 		}
-		p.runtime.log.Warn("pulling image failed", "image", i.name, "platform", platform, "reason", string(reason), "attempt", attempt, "error", err)
+		p.runtime.log.Warn("pulling image failed", "image", i.Name, "platform", platform, "reason", string(reason), "attempt", attempt, "error", err)
 		if reason != reasonNetwork || attempt == pullAttempts {
 			return pullError(reason, i, err)
 		}
@@ -123,8 +124,8 @@ func (p *puller) download(ctx context.Context, i image, platform string, login s
 }
 
 // once runs one pull to the end of its progress stream, where most failures are reported.
-func (p *puller) once(ctx context.Context, i image, platform string, login secret.Text) error {
-	stream, err := p.runtime.engine.ImagePull(ctx, i.name, dockerimage.PullOptions{RegistryAuth: login.Reveal(), Platform: platform})
+func (p *puller) once(ctx context.Context, i image.Reference, platform string, login secret.Text) error {
+	stream, err := p.runtime.engine.ImagePull(ctx, i.Name, dockerimage.PullOptions{RegistryAuth: login.Reveal(), Platform: platform})
 	if err != nil {
 		return err
 	}
@@ -134,9 +135,9 @@ func (p *puller) once(ctx context.Context, i image, platform string, login secre
 
 // pullError is the client's view of a failed pull (contract 02 §4): the code and status
 // are the contract's, the reason is in the text, the engine's words stay in the log.
-func pullError(reason pullReason, i image, cause error) error {
+func pullError(reason pullReason, i image.Reference, cause error) error {
 	if reason == reasonPlatform {
-		return invalidParameter("The image %s is not available for the requested platform.", clip(i.name)).Because(cause)
+		return invalidParameter("The image %s is not available for the requested platform.", clip(i.Name)).Because(cause)
 	}
-	return apierror.New(http.StatusInternalServerError, codePullFailed, "The image %s could not be pulled: %s", clip(i.name), reason.hint()).Because(cause)
+	return apierror.New(http.StatusInternalServerError, codePullFailed, "The image %s could not be pulled: %s", clip(i.Name), reason.hint()).Because(cause)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
 // Runtime is the lifecycle.Runtime on Docker Engine. It is safe for concurrent use.
@@ -54,7 +55,7 @@ func New(ctx context.Context, opts Options) (*Runtime, error) {
 	if err != nil {
 		return nil, fmt.Errorf("docker runtime: %w", err)
 	}
-	execdImage, err := parseImage(opts.ExecdImage)
+	execdImage, err := image.Parse(opts.ExecdImage)
 	if err != nil {
 		return nil, fmt.Errorf("docker runtime: runtime.execd_image %q is not an image reference: %w", opts.ExecdImage, err)
 	}
