@@ -58,7 +58,7 @@ func find(t *testing.T, r *Runtime, id string) (lifecycle.Instance, bool) {
 
 func TestSandboxOfTheReferenceIsAdopted(t *testing.T) {
 	cli := engineClient(t)
-	all := open(t, func(o *Options) { o.Adopt = AdoptAll })
+	unclaimed := open(t, func(o *Options) { o.Adopt = AdoptUnclaimed })
 	own := open(t, nil)
 	id := uuid.NewString()
 	keep, drop := "keep-"+id, "drop-"+id
@@ -75,9 +75,9 @@ func TestSandboxOfTheReferenceIsAdopted(t *testing.T) {
 		PortBindings: nat.PortMap{"44772/tcp": {{HostIP: "0.0.0.0"}}, "8080/tcp": {{HostIP: "127.0.0.1"}}},
 	})
 
-	listed, ok := find(t, all, id)
+	listed, ok := find(t, unclaimed, id)
 	require.True(t, ok)
-	inspected, err := all.Inspect(t.Context(), id)
+	inspected, err := unclaimed.Inspect(t.Context(), id)
 	require.NoError(t, err)
 	for name, instance := range map[string]lifecycle.Instance{"list": listed, "inspect": inspected} {
 		require.Equal(t, containerID, instance.BackendID, name)
@@ -101,13 +101,42 @@ func TestSandboxOfTheReferenceIsAdopted(t *testing.T) {
 	_, err = cli.ContainerInspect(t.Context(), containerID)
 	require.NoError(t, err, "another instance's sandbox was removed")
 
-	require.NoError(t, all.Delete(t.Context(), id))
+	require.NoError(t, unclaimed.Delete(t.Context(), id))
 	_, err = cli.ContainerInspect(t.Context(), containerID)
 	require.ErrorContains(t, err, "No such container")
 	_, err = cli.VolumeInspect(t.Context(), drop)
 	require.ErrorContains(t, err, "no such volume")
 	_, err = cli.VolumeInspect(t.Context(), keep)
 	require.NoError(t, err, "a volume the server did not make was removed")
+}
+
+func TestSandboxOfAnotherInstance(t *testing.T) {
+	cli := engineClient(t)
+	id := uuid.NewString()
+	owner := "other-" + id[:8]
+	sidecar := foreign(t, cli, "sandbox-egress-"+id, map[string]string{LabelSidecarFor: id, LabelInstance: owner}, nil)
+	containerID := foreign(t, cli, "sandbox-"+id, map[string]string{LabelID: id, LabelInstance: owner, LabelManualCleanup: "true"}, nil)
+	for _, adopt := range []Adopt{AdoptOwn, AdoptUnclaimed} {
+		r := open(t, func(o *Options) { o.Adopt = adopt })
+		_, ok := find(t, r, id)
+		require.False(t, ok, adopt)
+		_, err := r.Inspect(t.Context(), id)
+		require.ErrorIs(t, err, lifecycle.ErrNotFound, adopt)
+		require.ErrorIs(t, r.Pause(t.Context(), id), lifecycle.ErrNotFound, adopt)
+		require.NoError(t, r.Delete(t.Context(), id))
+		for _, kept := range []string{containerID, sidecar} {
+			_, err = cli.ContainerInspect(t.Context(), kept)
+			require.NoError(t, err, "%s removed another instance's container", adopt)
+		}
+	}
+	all := open(t, func(o *Options) { o.Adopt = AdoptAll })
+	_, ok := find(t, all, id)
+	require.True(t, ok)
+	require.NoError(t, all.Delete(t.Context(), id))
+	for _, gone := range []string{containerID, sidecar} {
+		_, err := cli.ContainerInspect(t.Context(), gone)
+		require.ErrorContains(t, err, "No such container")
+	}
 }
 
 func TestSandboxBehindASidecar(t *testing.T) {

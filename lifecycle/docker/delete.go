@@ -80,7 +80,7 @@ func (r *Runtime) removeSidecar(ctx context.Context, id string) error {
 		return err
 	case c.ContainerJSONBase == nil || c.Config == nil || c.Config.Labels[LabelSidecarFor] != id:
 		return nil // somebody else's container of that name
-	case r.opts.Adopt == AdoptOwn && c.Config.Labels[LabelInstance] != r.opts.Instance:
+	case !r.claims(c.Config.Labels):
 		return nil
 	}
 	return r.remove(ctx, c.ID)

@@ -106,7 +106,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	o, err = Options{Instance: "a", ExecdImage: "b"}.withDefaults()
 	require.NoError(t, err)
 	require.Equal(t, "host", o.NetworkMode)
-	require.Equal(t, AdoptAll, o.Adopt)
+	require.Equal(t, AdoptUnclaimed, o.Adopt)
 }
 
 func TestLimitRefusals(t *testing.T) {

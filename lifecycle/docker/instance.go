@@ -20,7 +20,19 @@ func (r *Runtime) owns(id string, names []string, labels map[string]string) bool
 	if !ok || labels[LabelID] != id || !slices.Contains(names, "/"+name) {
 		return false
 	}
-	return r.opts.Adopt == AdoptAll || labels[LabelInstance] == r.opts.Instance
+	return r.claims(labels)
+}
+
+// claims tells by the instance label alone whether an object is this server's to use.
+func (r *Runtime) claims(labels map[string]string) bool {
+	switch owner := labels[LabelInstance]; r.opts.Adopt {
+	case AdoptAll:
+		return true
+	case AdoptOwn:
+		return owner == r.opts.Instance
+	default:
+		return owner == r.opts.Instance || owner == ""
+	}
 }
 
 // Inspect implements lifecycle.Runtime: one engine call by the deterministic name.
@@ -122,7 +134,9 @@ func (r *Runtime) readSeed(id string, labels map[string]string, image string, cr
 func (r *Runtime) List(ctx context.Context) ([]lifecycle.Instance, error) {
 	args := filters.NewArgs(filters.Arg("label", LabelID))
 	if r.opts.Adopt == AdoptOwn {
-		args = filters.NewArgs(filters.Arg("label", LabelID), filters.Arg("label", LabelInstance+"="+r.opts.Instance))
+		// The engine cannot filter by the absence of a label, so only this mode is narrowed
+		// there; owns decides in every mode.
+		args.Add("label", LabelInstance+"="+r.opts.Instance)
 	}
 	found, err := r.list(ctx, args)
 	if err != nil {

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -79,17 +80,21 @@ func TestSidecarAddressOnlyFromTheOwnSidecar(t *testing.T) {
 }
 
 func TestOwns(t *testing.T) {
-	own := map[string]string{LabelID: testID, LabelInstance: "me"}
 	name := []string{"/sandbox-" + testID}
-	all := &Runtime{opts: Options{Instance: "me", Adopt: AdoptAll}}
-	mine := &Runtime{opts: Options{Instance: "me", Adopt: AdoptOwn}}
-	require.True(t, all.owns(testID, name, own))
-	require.True(t, mine.owns(testID, name, own))
-	for _, foreign := range []map[string]string{{LabelID: testID}, {LabelID: testID, LabelInstance: "you"}} {
-		require.True(t, all.owns(testID, name, foreign))
-		require.False(t, mine.owns(testID, name, foreign))
+	as := func(adopt Adopt) *Runtime { return &Runtime{opts: Options{Instance: "me", Adopt: adopt}} }
+	all := as(AdoptAll)
+	for owner, takers := range map[string][]Adopt{
+		"me":  {AdoptAll, AdoptOwn, AdoptUnclaimed},
+		"":    {AdoptAll, AdoptUnclaimed},
+		"you": {AdoptAll},
+	} {
+		labels := map[string]string{LabelID: testID, LabelInstance: owner}
+		for _, adopt := range []Adopt{AdoptAll, AdoptOwn, AdoptUnclaimed} {
+			require.Equal(t, slices.Contains(takers, adopt), as(adopt).owns(testID, name, labels), "%s of %q", adopt, owner)
+		}
 	}
-	require.False(t, all.owns(testID, []string{"/postgres"}, own), "a label from an image makes no sandbox")
+	require.True(t, as(AdoptUnclaimed).owns(testID, name, map[string]string{LabelID: testID}), "the reference writes no instance")
+	require.False(t, all.owns(testID, []string{"/postgres"}, map[string]string{LabelID: testID, LabelInstance: "me"}), "a label from an image makes no sandbox")
 	require.False(t, all.owns(testID, name, nil))
 	require.False(t, all.owns("x", []string{"/sandbox-x"}, map[string]string{LabelID: "x"}))
 }

@@ -14,11 +14,14 @@ import (
 type Adopt string
 
 const (
-	// AdoptAll takes every sandbox container, also those of other instances and of the
-	// reference server. It is the default.
-	AdoptAll Adopt = "all"
+	// AdoptUnclaimed takes containers that carry this server's instance label, and those
+	// that carry none: the reference server's. Another instance's are left alone, which
+	// would have two servers expire and delete each other's sandboxes. It is the default.
+	AdoptUnclaimed Adopt = "unclaimed"
 	// AdoptOwn takes only containers that carry this server's instance label.
 	AdoptOwn Adopt = "own"
+	// AdoptAll takes every sandbox container, those of other instances too: a takeover.
+	AdoptAll Adopt = "all"
 )
 
 // Delivery says how execd and its bootstrap get into a sandbox.
@@ -46,7 +49,7 @@ type Options struct {
 	// Instance names this server on the engine; it is written as a label on every object
 	// it creates. Required: 1 to 63 letters, digits, '.', '_' or '-'.
 	Instance string
-	// Adopt defaults to AdoptAll.
+	// Adopt defaults to AdoptUnclaimed.
 	Adopt Adopt
 
 	// NetworkMode is "host", "bridge" or the name of an existing network, case kept;
@@ -122,10 +125,10 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	switch o.Adopt {
 	case "":
-		o.Adopt = AdoptAll
-	case AdoptAll, AdoptOwn:
+		o.Adopt = AdoptUnclaimed
+	case AdoptUnclaimed, AdoptOwn, AdoptAll:
 	default:
-		reject("docker.adopt %q: want \"all\" or \"own\"", o.Adopt)
+		reject("docker.adopt %q: want \"unclaimed\", \"own\" or \"all\"", o.Adopt)
 	}
 	if o.NetworkMode == "" {
 		o.NetworkMode = networkHost
