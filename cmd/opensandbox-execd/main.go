@@ -30,6 +30,11 @@ func main() {
 
 func run(args []string) int {
 	name, rest := filepath.Base(args[0]), args[1:]
+	// First of all, and under every name: the shell that sourced the pre-script calls
+	// back by the path we are installed at, which is the init's own.
+	if len(rest) > 0 && rest[0] == bootstrap.AfterPreScript {
+		return initialize(rest[1:], true)
+	}
 	if name == "bootstrap.sh" || name == "bootstrap" {
 		return initialize(rest, false)
 	}
@@ -37,8 +42,6 @@ func run(args []string) int {
 		switch rest[0] {
 		case "bootstrap":
 			return initialize(rest[1:], false)
-		case bootstrap.AfterPreScript:
-			return initialize(rest[1:], true)
 		case "version":
 			fmt.Println(build())
 			return 0

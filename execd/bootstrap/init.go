@@ -13,15 +13,32 @@ import (
 	"github.com/opensandbox-edge/edge/execd/environ"
 )
 
-// forwarded are the signals that reach the user's process by way of us.
-var forwarded = []os.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2}
+// endings are the signals that end us while there is no user's process yet to decide.
+var endings = []os.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT}
+
+// forwarded are the signals that reach the user's process by way of us: all of them,
+// since an image may name any as its stop signal, but for those that are ours to act
+// on (a child ended), the runtime's own (URG), those our own writes cause (PIPE), and
+// those no process can catch.
+var forwarded = func() (all []os.Signal) {
+	const last = unix.Signal(64)
+	for s := unix.Signal(1); s <= last; s++ {
+		switch s {
+		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGPROF:
+		case 32, 33: // the C library's, for its threads
+		default:
+			all = append(all, s)
+		}
+	}
+	return all
+}()
 
 // Run is the life of the sandbox. It returns the exit code of the container: that
 // of the user's process, 128+n when signal n ended it, and 1 when it never ran
 // because the daemon or a shell was missing.
 func Run(c Config) int {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, forwarded...)
+	signal.Notify(signals, endings...)
 	defer signal.Stop(signals)
 	hide(c.Secrets)
 
@@ -44,7 +61,7 @@ func Run(c Config) int {
 }
 
 // live runs daemon and user process, in this order, until the latter ends.
-func (c Config) live(r *reaper, signals <-chan os.Signal) int {
+func (c Config) live(r *reaper, signals chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 
@@ -85,6 +102,7 @@ func (c Config) live(r *reaper, signals <-chan os.Signal) int {
 		c.Log.Error("the entrypoint cannot start: " + err.Error())
 		return failed
 	}
+	signal.Notify(signals, forwarded...)
 	for {
 		select {
 		case s := <-signals:

@@ -45,6 +45,33 @@ func TestStopReachesTheEntrypoint(t *testing.T) {
 	require.Contains(t, c.logs(), "bye")
 }
 
+func TestAnyStopSignalReachesTheEntrypoint(t *testing.T) {
+	t.Parallel()
+	// Each of these would end a Go program that does not ask for it, or be lost.
+	for _, name := range []string{"ABRT", "SEGV", "WINCH", "ALRM", "37"} {
+		c := start(t, nil, withSh, "sh", "-c", `trap 'echo caught; exit 9' `+name+`; echo ready; while :; do sleep 0.1; done`)
+		c.eventually("ready", func() bool { return strings.Contains(c.logs(), "ready") })
+		require.NoError(t, exec.Command("docker", "kill", "--signal", name, c.name).Run())
+		require.Equal(t, 9, c.end(), name)
+		require.Contains(t, c.logs(), "caught", name)
+	}
+}
+
+func TestPreScriptIsSourcedUnderTheInstalledName(t *testing.T) {
+	t.Parallel()
+	// The entrypoint of one container leaves the script in a volume; the next one sources it.
+	volume := "opensandbox-test-" + strings.ToLower(t.Name())
+	t.Cleanup(func() { _ = exec.Command("docker", "volume", "rm", "-f", volume).Run() })
+	mount := []string{"--volume", volume + ":/pre"}
+	c := start(t, mount, withSh, "sh", "-c", `echo 'export GREETING="from the script"; umask 027' > /pre/script`)
+	require.Equal(t, 0, c.end(), c.logs())
+
+	c = start(t, append(mount, "--env", "EXECD_BOOTSTRAP_PRE_SCRIPT=/pre/script"), withSh, "sh", "-c", `echo "$GREETING $(umask)"; sleep 600`)
+	c.eventually("the entrypoint has it", func() bool { return strings.Contains(c.logs(), "from the script 0027") })
+	c.eventually("up", c.up)
+	require.Contains(t, c.command(`{"command":"echo again $GREETING"}`), "again from the script", "the daemon has it, too")
+}
+
 func TestZombiesAreReaped(t *testing.T) {
 	t.Parallel()
 	c := start(t, nil, withSh, "sleep", "600")
