@@ -31,10 +31,12 @@ run: machine build ## Run the server in the foreground with a generated config a
 	@$(WITH_ENGINE) tools/machine/run
 
 test: machine ## Everything below; prints what was skipped and why.
+	@mkdir -p .cache && : > .cache/skipped
 	@$(MAKE) --no-print-directory test-unit test-docker test-clients test-xcaddy
+	@if [ -s .cache/skipped ]; then echo "SKIPPED parts:"; cat .cache/skipped; else echo "no part was skipped"; fi
 
 test-unit: ## Unit tests under the race detector, no engine needed.
-	go test -race ./...
+	@tools/machine/gotest ./...
 
 test-docker: build ## Real containers: runtime, bootstrap and end-to-end suites.
 	@$(WITH_ENGINE) tools/machine/test-docker

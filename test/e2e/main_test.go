@@ -5,7 +5,10 @@ package e2e
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,6 +90,11 @@ func requireGone(t *testing.T, s *edge.Server, id string) {
 	t.Helper()
 	_, err := s.Get(t.Context(), id)
 	requireStatus(t, err, 404, "DOCKER::SANDBOX_NOT_FOUND")
+}
+
+// copyTo reads the rest of an answer.
+func copyTo(to *strings.Builder, res *http.Response) (int64, error) {
+	return io.Copy(to, res.Body)
 }
 
 // eventually waits for a condition at most half a minute.

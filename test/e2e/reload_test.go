@@ -119,3 +119,27 @@ func TestABadFileKeepsTheOldConfigurationServing(t *testing.T) {
 	require.Less(t, time.Since(began), 30*time.Second)
 	require.Zero(t, s.ExitCode())
 }
+
+func TestAnExpiryFiresAfterAReload(t *testing.T) {
+	s := start(t, "")
+	sandbox, _ := create(t, s, request(s))
+	require.NoError(t, s.Renew(t.Context(), sandbox.ID, time.Now().Add(2*time.Second)))
+	require.NoError(t, s.Signal(syscall.SIGHUP))
+	eventually(t, func() error {
+		if !strings.Contains(s.Log(), "configuration reloaded") {
+			return errNotYet
+		}
+		return nil
+	})
+	eventually(t, func() error {
+		left, err := s.Containers(t.Context())
+		if err != nil {
+			return edge.Final(err)
+		}
+		if len(left) > 0 {
+			return errNotYet
+		}
+		return nil
+	})
+	requireGone(t, s, sandbox.ID)
+}

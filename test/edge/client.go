@@ -17,6 +17,8 @@ type Sandbox struct {
 	Status struct {
 		State  string `json:"state"`
 		Reason string `json:"reason"`
+
+		LastTransitionAt time.Time `json:"lastTransitionAt"`
 	} `json:"status"`
 	Image      *struct{ URI string } `json:"image"`
 	Metadata   map[string]string     `json:"metadata"`

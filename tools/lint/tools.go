@@ -5,5 +5,6 @@ package tools
 
 import (
 	_ "honnef.co/go/tools/cmd/staticcheck"
+	_ "gotest.tools/gotestsum"
 	_ "mvdan.cc/gofumpt"
 )

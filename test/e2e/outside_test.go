@@ -1,0 +1,128 @@
+//go:build docker
+
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/test/edge"
+)
+
+// TestARestartSeesWhatChangedMeanwhile changes containers behind the back of a server
+// that is down, one way each.
+func TestARestartSeesWhatChangedMeanwhile(t *testing.T) {
+	s := start(t, "")
+	changes := map[string]struct {
+		docker []string
+		state  string // "" = gone
+	}{
+		"untouched": {nil, "Running"},
+		"killed":    {[]string{"kill"}, "Failed"},
+		"paused":    {[]string{"pause"}, "Paused"},
+		"removed":   {[]string{"rm", "-f"}, ""},
+	}
+	ids := map[string]string{}
+	for name := range changes {
+		sandbox, _ := create(t, s, request(s))
+		ids[name] = sandbox.ID
+	}
+	s.Kill()
+	died := time.Now()
+	for name, change := range changes {
+		if change.docker != nil {
+			docker(t, append(change.docker, "sandbox-"+ids[name])...)
+		}
+	}
+	require.NoError(t, s.Start(t.Context()))
+	for name, change := range changes {
+		if change.state == "" {
+			requireGone(t, s, ids[name])
+			continue
+		}
+		got, err := s.Get(t.Context(), ids[name])
+		require.NoError(t, err)
+		require.Equal(t, change.state, got.Status.State, name)
+		if name == "killed" {
+			require.WithinDuration(t, died, got.Status.LastTransitionAt, 10*time.Second, "the time of death, not of birth")
+		}
+		require.NoError(t, s.Delete(t.Context(), ids[name]), name)
+	}
+	left, err := s.Containers(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// TestChangesBehindARunningServerAreNoticed does the same while the server runs and
+// hears of it by the engine's events.
+func TestChangesBehindARunningServerAreNoticed(t *testing.T) {
+	s := start(t, "")
+	for _, change := range []struct {
+		docker []string
+		state  string
+	}{
+		{[]string{"pause"}, "Paused"},
+		{[]string{"unpause"}, "Running"},
+		{[]string{"kill"}, "Failed"},
+	} {
+		sandbox, token := create(t, s, request(s))
+		if change.state == "Running" {
+			docker(t, "pause", "sandbox-"+sandbox.ID)
+			requireState(t, s, sandbox.ID, "Paused")
+		}
+		docker(t, append(change.docker, "sandbox-"+sandbox.ID)...)
+		requireState(t, s, sandbox.ID, change.state)
+		if change.state == "Running" {
+			route := s.Route(edge.Direct, sandbox.ID, 44772, token)
+			_, err := route.Command(t.Context(), "true")
+			require.NoError(t, err)
+			route.Close()
+		}
+		docker(t, "rm", "-f", "sandbox-"+sandbox.ID)
+		eventually(t, func() error {
+			if _, err := s.Get(t.Context(), sandbox.ID); err == nil {
+				return errNotYet
+			}
+			return nil
+		})
+	}
+}
+
+func TestTwoServersLeaveEachOtherAlone(t *testing.T) {
+	first, second := start(t, ""), start(t, "")
+	sandbox, token := create(t, first, request(first))
+	requireGone(t, second, sandbox.ID)
+	require.NoError(t, second.Stop())
+	require.NoError(t, second.Start(t.Context()))
+	requireGone(t, second, sandbox.ID)
+	status, _ := raw(t, second, "DELETE", "/v1/sandboxes/"+sandbox.ID, "", second.Key)
+	require.Equal(t, 404, status)
+	route := first.Route(edge.Header, sandbox.ID, 44772, token)
+	defer route.Close()
+	_, err := route.Command(t.Context(), "true")
+	require.NoError(t, err)
+}
+
+func requireState(t *testing.T, s *edge.Server, id, state string) {
+	t.Helper()
+	eventually(t, func() error {
+		got, err := s.Get(t.Context(), id)
+		if err != nil {
+			return edge.Final(err)
+		}
+		if got.Status.State != state {
+			return fmt.Errorf("%s is %s, not %s", id, got.Status.State, state)
+		}
+		return nil
+	})
+}
+
+func docker(t *testing.T, args ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "docker", args...).CombinedOutput()
+	require.NoError(t, err, "docker %v: %s", args, out)
+}
