@@ -114,6 +114,13 @@ func TestRequireKeyOnSandboxRoutes(t *testing.T) {
 		require.Equal(t, 200, w.Code, target)
 		require.True(t, d.Allowed)
 	}
+	// The daemon's own token may stand in for the key, which only the sandbox's entry can tell.
+	w, d := serve(t, opts, "GET", "http://h/sandboxes/x/proxy/44772/")
+	require.Equal(t, 200, w.Code)
+	require.False(t, d.Allowed)
+	require.Equal(t, auth.CodeMissingKey, d.KeyErr.Code)
+	_, d = serve(t, opts, "GET", "http://h/sandboxes/x/proxy/44772/", "OPEN-SANDBOX-API-KEY", key)
+	require.Nil(t, d.KeyErr)
 	opts.Keys = auth.NewKeys()
 	_, err := auth.New(opts)
 	require.Error(t, err)

@@ -15,8 +15,13 @@ type Access uint8
 // The access levels of sandbox routes (option require_access).
 const (
 	AccessOpen Access = iota // nothing: the SDKs call these routes without the key
-	AccessKey                // the API key, on every sandbox route
+	// AccessKey demands the API key on every port but the daemon's, which the sandbox's own
+	// token protects; see Decision.KeyErr.
+	AccessKey
 )
+
+// portExecd is the daemon's port in every sandbox.
+const portExecd = 44772
 
 // Mode tells whether the API may be served without any key.
 type Mode uint8
@@ -68,9 +73,13 @@ func (a *Authenticator) Authenticate(r *http.Request, v route.Verdict) (Decision
 	case route.Public:
 		return d, nil
 	case route.Proxy, route.Gateway:
-		if a.opts.Access == AccessKey && keyErr != nil {
+		if a.opts.Access != AccessKey || keyErr == nil {
+			return d, nil
+		}
+		if v.Port != portExecd {
 			return Decision{}, keyErr
 		}
+		d.KeyErr = keyErr // SDKs send the daemon its own token, and never the key
 		return d, nil
 	}
 	// The API, and paths that are nothing: without a key nobody learns which.

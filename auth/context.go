@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 
+	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/ingress/route"
 )
 
@@ -14,6 +15,10 @@ type Decision struct {
 	// (declared insecure mode). It is also false on public and sandbox routes
 	// that carried no key.
 	Allowed bool
+	// KeyErr is the refusal that is due when a sandbox's daemon asks for no token of its
+	// own: sandbox routes demand the key, and this request to the daemon had none. It is nil
+	// in every other case.
+	KeyErr *apierror.Error
 	// KeyName names the matching key for logs and placeholders; "" without one.
 	KeyName string
 	// RequestID is the id that the response carries as X-Request-ID.

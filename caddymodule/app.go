@@ -23,10 +23,6 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption("opensandbox", parseApp)
 }
 
-// ExampleKey is the key in Caddyfile.example. It is public, so a server that was
-// given it refuses to start.
-const ExampleKey = "replace-this-with-a-random-key"
-
 // App owns what the handlers share: the configuration, the runtime, the store, the
 // directory of sandboxes, expiry and renewal. This long-lived state is opened once and
 // survives config reloads; a reload applies what can change at run time (keys, hosts,
@@ -104,7 +100,7 @@ func (app *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("runtime.type %q: %w", loaded.Config.Runtime.Type, err)
 	}
 	app.runtime = module.(Runtime)
-	return app.registerMetrics(ctx.GetMetricsRegistry())
+	return ctx.GetMetricsRegistry().Register(currentMetrics{app})
 }
 
 // keys are the TOML file's and the overrides'.
@@ -124,7 +120,7 @@ func (app *App) keys(c *config.Config) ([]config.NamedKey, error) {
 
 // Validate demands a key, or the word that none is wanted.
 func (app *App) Validate() error {
-	if len(app.settings.keys) > 0 || app.Insecure || os.Getenv(config.EnvInsecure) == "YES" {
+	if len(app.settings.keys) > 0 || app.Insecure || config.InsecureAcknowledged(os.LookupEnv) {
 		return nil
 	}
 	return errors.New("no API key is configured, so everybody could run containers here: set server.api_key in " +
@@ -136,8 +132,8 @@ func (app *App) Validate() error {
 // ready the handlers answer 503.
 func (app *App) Start() error {
 	for _, k := range app.settings.keys {
-		if k.Key.Equal(ExampleKey) {
-			return errors.New("the API key is the one of Caddyfile.example, which everybody knows: choose another")
+		if config.IsSampleKey(k.Key) {
+			return fmt.Errorf("the API key %s is a sample of an example or documentation page, which everybody knows: choose another", k.Name)
 		}
 	}
 	shared, loaded, err := acquireState(app.settings)

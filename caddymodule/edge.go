@@ -40,7 +40,7 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 		Toucher: s.opened.renewal, CORS: effective.cors,
 		CodePrefix: strings.ToUpper(s.opened.service.RuntimeName()),
 		OnGranted:  liftTimeouts,
-		Metrics:    s.opened.traffic,
+		Metrics:    s.metrics.traffic,
 		Logger:     s.root.logger().With("part", "ingress"),
 	})
 	if err != nil {
@@ -53,7 +53,7 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 func addresses(c *config.Config, publicHosts []string) address.Config {
 	a := address.Config{EIP: c.Server.EIP, ServerHost: c.Server.Host, PublicHosts: publicHosts}
 	if c.Docker.Publish {
-		a.PublishedHost = c.Docker.HostIP
+		a.PublishedHost = address.PublicHost(c.Server.EIP, c.Server.Host, c.Docker.HostIP)
 	}
 	if c.Ingress.Mode == config.ModeGateway {
 		a.Gateway = &address.Gateway{

@@ -148,5 +148,5 @@ func TestExampleShowsEveryDirective(t *testing.T) {
 	}
 	example, err := os.ReadFile("../sandbox.example.toml")
 	require.NoError(t, err)
-	require.Contains(t, string(example), ExampleKey)
+	require.Contains(t, string(example), config.ExampleKey)
 }

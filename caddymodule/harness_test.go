@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/config"
@@ -44,6 +45,13 @@ type fakeBackend struct {
 func (b *fakeBackend) Close() error {
 	b.closed.Add(1)
 	return b.Runtime.Close()
+}
+
+// Metrics is what a runtime may measure of its own.
+func (*fakeBackend) Metrics() prometheus.Collector {
+	calls := prometheus.NewCounter(prometheus.CounterOpts{Name: "fake_backend_calls_total"})
+	calls.Add(7)
+	return calls
 }
 
 func (fakeModule) CaddyModule() caddy.ModuleInfo {
@@ -195,6 +203,12 @@ func (r *rig) try(method, target string, headers ...string) (answer, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return answer{resp.StatusCode, resp.Header, string(body)}, err
+}
+
+// edit replaces a part of a file.
+func edit(t *testing.T, path, old, with string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, []byte(replaceOnce(t, readFile(t, path), old, with)), 0o600))
 }
 
 func keyHeader(key string) string { return "OPEN-SANDBOX-API-KEY: " + key }

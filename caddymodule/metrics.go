@@ -1,124 +1,82 @@
 package caddymodule
 
 import (
-	"errors"
-	"sync"
-
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/opensandbox-edge/edge/ingress"
 	"github.com/opensandbox-edge/edge/internal/version"
+	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
-// collectors are the metrics of the long-lived state. Caddy makes a new registry for
-// every configuration; each of them gets this one collector, so that counters go on
-// across reloads. It implements prometheus.Registerer for the libraries and
-// prometheus.Collector for Caddy.
-type collectors struct {
-	registry *prometheus.Registry // refuses duplicates and malformed descriptions
-
-	mu   sync.RWMutex
-	list []prometheus.Collector
+// metrics are those of the long-lived state. They are made with it, once: opening the
+// backend again after a failure goes on counting, and so do reloads. Caddy makes a new
+// registry for every configuration, which collects from this one.
+type metrics struct {
+	*prometheus.Registry
+	lifecycle *lifecycle.Metrics
+	traffic   *ingress.Metrics
 }
 
-func newCollectors() *collectors {
-	c := &collectors{registry: prometheus.NewRegistry()}
+func newMetrics(s *state) (*metrics, error) {
+	m := &metrics{Registry: prometheus.NewRegistry()}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "opensandbox_build_info", Help: "1, labelled with the version of the server.",
 		ConstLabels: prometheus.Labels{"version": version.Version},
 	})
 	build.Set(1)
-	c.MustRegister(build)
-	return c
+	m.MustRegister(build, openedMetrics{s})
+	m.lifecycle = lifecycle.NewMetrics(m)
+	var err error
+	m.traffic, err = ingress.NewMetrics(m)
+	return m, err
 }
 
-// Register implements prometheus.Registerer.
-func (c *collectors) Register(added prometheus.Collector) error {
-	if err := c.registry.Register(added); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.list = append(c.list, added)
-	return nil
+// measured is a runtime that measures its calls to the backend.
+type measured interface {
+	Metrics() prometheus.Collector
 }
 
-// MustRegister implements prometheus.Registerer.
-func (c *collectors) MustRegister(added ...prometheus.Collector) {
-	for _, one := range added {
-		if err := c.Register(one); err != nil {
-			panic(err) // two parts of ours claim one name: a defect found by any test
-		}
-	}
-}
+// openedMetrics collects from the parts of the state that come and go.
+type openedMetrics struct{ state *state }
 
-// Unregister implements prometheus.Registerer.
-func (c *collectors) Unregister(removed prometheus.Collector) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, one := range c.list {
-		if one == removed {
-			c.list = append(c.list[:i:i], c.list[i+1:]...)
-			break
-		}
-	}
-	return c.registry.Unregister(removed)
-}
+var (
+	apiInFlight = prometheus.NewDesc("opensandbox_api_requests_in_flight",
+		"Lifecycle API requests being served, against server.limit_concurrency.", nil, nil)
+	apiRejected = prometheus.NewDesc("opensandbox_api_requests_rejected_total",
+		"Lifecycle API requests answered with 503 because server.limit_concurrency was reached.", nil, nil)
+)
 
-// Describe implements prometheus.Collector. It sends nothing, which makes the
-// collector unchecked: what it collects changes while the state is being opened.
-func (c *collectors) Describe(chan<- *prometheus.Desc) {}
+// Describe implements prometheus.Collector. It sends nothing, which makes the collector
+// unchecked: which runtime will be there is not known yet.
+func (openedMetrics) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
-func (c *collectors) Collect(metrics chan<- prometheus.Metric) {
-	c.mu.RLock()
-	list := append([]prometheus.Collector(nil), c.list...)
-	c.mu.RUnlock()
-	for _, one := range list {
-		one.Collect(metrics)
+func (o openedMetrics) Collect(out chan<- prometheus.Metric) {
+	e := o.state.edge()
+	if e == nil {
+		return
+	}
+	// The API's handler is made anew with every configuration; what earlier ones rejected
+	// is carried over.
+	out <- prometheus.MustNewConstMetric(apiInFlight, prometheus.GaugeValue, float64(e.api.InFlight()))
+	out <- prometheus.MustNewConstMetric(apiRejected, prometheus.CounterValue, float64(e.rejectedBefore+e.api.Rejected()))
+	if renewer := e.parts.renewal.current.Load(); renewer != nil {
+		renewer.Collect(out)
+	}
+	if runtime, ok := e.parts.runtime.(measured); ok {
+		runtime.Metrics().Collect(out)
 	}
 }
 
-// replacing registers in place of an equal collector: opening the state after a failed
-// attempt makes its metrics anew.
-type replacing struct{ *collectors }
+// currentMetrics forwards to the state that is open when metrics are read.
+type currentMetrics struct{ app *App }
 
-// Register implements prometheus.Registerer.
-func (r replacing) Register(added prometheus.Collector) error {
-	err := r.collectors.Register(added)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		r.Unregister(already.ExistingCollector)
-		return r.collectors.Register(added)
-	}
-	return err
-}
+// Describe implements prometheus.Collector; see openedMetrics.
+func (currentMetrics) Describe(chan<- *prometheus.Desc) {}
 
-// MustRegister implements prometheus.Registerer.
-func (r replacing) MustRegister(added ...prometheus.Collector) {
-	for _, one := range added {
-		if err := r.Register(one); err != nil {
-			panic(err)
-		}
-	}
-}
-
-// current forwards to the state that is open when metrics are read.
-type currentCollectors struct{ app *App }
-
-func (currentCollectors) Describe(chan<- *prometheus.Desc) {}
-
-func (c currentCollectors) Collect(metrics chan<- prometheus.Metric) {
+// Collect implements prometheus.Collector.
+func (c currentMetrics) Collect(out chan<- prometheus.Metric) {
 	if s := c.app.state(); s != nil {
-		s.metrics.Collect(metrics)
+		s.metrics.Collect(out)
 	}
-}
-
-// registerMetrics adds the state's metrics to a configuration's registry.
-func (app *App) registerMetrics(registry *prometheus.Registry) error {
-	err := registry.Register(currentCollectors{app})
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		return nil
-	}
-	return err
 }

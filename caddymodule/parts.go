@@ -20,8 +20,7 @@ type parts struct {
 	renewal *renewal
 
 	// The data plane: handlers come and go with configurations, connections stay.
-	directory sandboxes
-	traffic   *ingress.Metrics
+	directory directoryView
 	upstreams *ingress.Upstreams
 }
 
@@ -56,13 +55,14 @@ func openParts(ctx context.Context, s *state, c *config.Config, r Runtime) (_ *p
 		WithoutExecdToken: !c.Server.ExecdToken,
 		MaxTimeout:        c.Server.MaxTimeout,
 		AllowedRegistries: c.Image.AllowedRegistries,
+		DeniedRegistries:  c.Image.DeniedRegistries,
 		HostNetwork:       c.Runtime.Type == config.RuntimeDocker && c.Docker.NetworkMode == "host",
 		ReadyTimeout:      c.Docker.ExecdStartTimeout,
 		MaxConcurrent:     c.Server.ThreadPoolSize,
 		MaxPendingCreates: noLimit(c.Server.MaxPending),
 		MaxSandboxes:      c.Server.MaxSandboxes,
 		Logger:            log.With("part", "lifecycle"),
-		Metrics:           lifecycle.NewMetrics(s.once()),
+		Metrics:           s.metrics.lifecycle,
 	})
 	if err != nil {
 		return nil, err
@@ -70,12 +70,9 @@ func openParts(ctx context.Context, s *state, c *config.Config, r Runtime) (_ *p
 	if err = p.service.Start(ctx); err != nil {
 		return nil, fmt.Errorf("restoring the sandboxes: %w", err)
 	}
-	p.renewal = &renewal{extender: p.service, log: log.With("part", "renew"), registerer: s.once()}
-	p.directory = sandboxes{p.service.Directory(), p.service}
-	if p.traffic, err = ingress.NewMetrics(s.once()); err != nil {
-		return nil, err
-	}
-	p.upstreams = ingress.NewUpstreams(p.directory, ingress.UpstreamOptions{}, p.traffic)
+	p.renewal = &renewal{extender: p.service, log: log.With("part", "renew")}
+	p.directory = directoryView{p.service.Directory(), p.service}
+	p.upstreams = ingress.NewUpstreams(p.directory, ingress.UpstreamOptions{}, s.metrics.traffic)
 	return p, nil
 }
 
@@ -111,13 +108,13 @@ func (p *parts) close(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// sandboxes is what the data plane sees of the control plane.
-type sandboxes struct {
+// directoryView is what the data plane sees of the control plane.
+type directoryView struct {
 	*lifecycle.Directory
 	service *lifecycle.Service
 }
 
 // Confirm implements ingress.Directory.
-func (s sandboxes) Confirm(ctx context.Context, e *lifecycle.Entry) error {
-	return s.service.Confirm(ctx, e)
+func (d directoryView) Confirm(ctx context.Context, e *lifecycle.Entry) error {
+	return d.service.Confirm(ctx, e)
 }

@@ -147,7 +147,7 @@ func TestARefusedReloadKeepsTheRunningState(t *testing.T) {
 			case "broken":
 				body = replaceOnce(t, body, "[runtime]", "[runtim]")
 			case "example":
-				body = replaceOnce(t, body, testKey, ExampleKey)
+				body = replaceOnce(t, body, testKey, config.ExampleKey)
 			case "port":
 				taken, err := net.Listen("tcp", "127.0.0.1:0")
 				require.NoError(t, err)
@@ -226,7 +226,7 @@ func TestMetricsGoOnOverReloads(t *testing.T) {
 	require.NoError(t, err)
 	metrics := free.Addr().String()
 	require.NoError(t, free.Close())
-	path := r.toml(testKey, fmt.Sprintf("[metrics]\nlisten = %q", metrics))
+	path := r.toml(testKey, fmt.Sprintf("[metrics]\nlisten = %q\n[renew_intent]\nenabled = true", metrics))
 	text := replaceOnce(t, readFile(t, path), "[server]", "[server]\nlimit_concurrency = 1")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	for range 3 {
@@ -243,6 +243,9 @@ func TestMetricsGoOnOverReloads(t *testing.T) {
 	require.Contains(t, string(body), "opensandbox_build_info")
 	require.Contains(t, string(body), "opensandbox_api_requests_rejected_total 3")
 	require.Contains(t, string(body), "opensandbox_api_requests_in_flight 0")
+	require.Contains(t, string(body), "opensandbox_renew_queue_length 0")
+	require.Contains(t, string(body), "fake_backend_calls_total 7", "a runtime's own metrics are there")
+	require.Contains(t, string(body), "opensandbox_directory_entries 1")
 	require.NotContains(t, string(body), sandboxID)
 	require.Equal(t, http.StatusUnauthorized, r.do(http.MethodGet, "/metrics").status, "not on the API's listener")
 }

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/renew"
@@ -17,9 +15,8 @@ import (
 // renewal is the renewer in force. A reload that changes [renew_intent] puts another in
 // its place; touches go to whichever is there, and nowhere while renewal is off.
 type renewal struct {
-	extender   renew.Extender
-	log        *slog.Logger
-	registerer prometheus.Registerer
+	extender renew.Extender
+	log      *slog.Logger
 
 	current atomic.Pointer[renew.Renewer]
 
@@ -52,9 +49,6 @@ func (r *renewal) apply(c *config.Config) error {
 		next, err = renew.New(renew.Options{
 			Extender: r.extender, MinInterval: interval, Logger: r.log,
 		})
-		if err == nil {
-			err = r.registerer.Register(next)
-		}
 		if err != nil {
 			return err
 		}

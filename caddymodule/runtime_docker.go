@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -56,12 +55,12 @@ func dockerOptions(c *config.Config, log *slog.Logger) docker.Options {
 	}
 	if c.Docker.Publish {
 		o.Publish = new(docker.Publish)
-		if host, err := netip.ParseAddr(c.Docker.HostIP); err == nil {
-			o.PublishedHost = host
-		}
 	}
 	return o
 }
 
 // Interface guards
-var _ Runtime = (*DockerRuntime)(nil)
+var (
+	_ Runtime  = (*DockerRuntime)(nil)
+	_ measured = (*docker.Runtime)(nil)
+)

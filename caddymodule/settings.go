@@ -39,29 +39,21 @@ func newSettings(c *config.Config, keys []config.NamedKey, publicHosts []string,
 		named[i] = auth.Key{Name: k.Name, Value: k.Key}
 	}
 	s.keySet = auth.NewKeys(named...)
-	access, err := accessOf(c)
-	if err != nil {
-		return nil, err
-	}
 	mode := auth.ModeInsecure
 	if len(keys) > 0 {
 		mode, s.cors = auth.ModeSecure, auth.NewCORS(c.Server.CORSOrigins...)
 	}
 	s.authenticator, err = auth.New(auth.Options{
-		Table: s.table, Keys: s.keySet, Mode: mode, Access: access, CORS: s.cors, Logger: slog.New(log),
+		Table: s.table, Keys: s.keySet, Mode: mode, Access: accessOf(c), CORS: s.cors, Logger: slog.New(log),
 	})
 	return s, err
 }
 
-func accessOf(c *config.Config) (auth.Access, error) {
-	switch c.Server.RequireAccess {
-	case "key":
-		return auth.AccessKey, nil
-	case "", "none":
-		return auth.AccessOpen, nil
-	default:
-		return 0, fmt.Errorf("server.require_access = %q is not supported by this version: use none or key", c.Server.RequireAccess)
+func accessOf(c *config.Config) auth.Access {
+	if c.Server.RequireAccess == "key" {
+		return auth.AccessKey
 	}
+	return auth.AccessOpen
 }
 
 // routeSettings says which hosts and route forms the TOML file asks for.

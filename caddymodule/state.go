@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/opensandbox-edge/edge/config"
 )
@@ -36,7 +35,7 @@ const (
 type state struct {
 	initial  *config.Config // the state was opened with it
 	root     *logRoot
-	metrics  *collectors
+	metrics  *metrics
 	inflight inflight
 
 	mu      sync.Mutex
@@ -63,10 +62,12 @@ func pooledState() (found *state) {
 func acquireState(s *settings) (*state, bool, error) {
 	v, loaded, err := states.LoadOrNew(stateKey, func() (caddy.Destructor, error) {
 		ctx, cancel := context.WithCancel(context.Background())
-		made := &state{
-			initial: s.config, root: new(logRoot), metrics: newCollectors(), ctx: ctx, cancel: cancel,
+		made := &state{initial: s.config, root: new(logRoot), ctx: ctx, cancel: cancel}
+		var err error
+		if made.metrics, err = newMetrics(made); err != nil {
+			cancel()
+			return nil, err
 		}
-		made.metrics.MustRegister(apiLoad{made})
 		return made, nil
 	})
 	if err != nil {
@@ -138,9 +139,6 @@ func (s *state) apply() error {
 	s.current.Store(next)
 	return nil
 }
-
-// once returns a registerer for parts that may be opened again after a failure.
-func (s *state) once() prometheus.Registerer { return replacing{s.metrics} }
 
 // edge returns the handlers of the effective configuration, nil until the state is ready.
 func (s *state) edge() *edge { return s.current.Load() }

@@ -48,12 +48,11 @@ func (d *decoder) conflicts() {
 			warn(f.key, "the file cannot be read: %v", cause(err))
 		}
 	}
-	if c.Server.Loop != "auto" {
-		d.report.Inert = append(d.report.Inert, "server.loop")
-	}
-	if c.Server.HTTP != "auto" {
-		d.report.Inert = append(d.report.Inert, "server.http")
-	}
+	visit(c, func(_ *Section, k *Key, path string, target any) {
+		if k.Inert && literal(target) != defaultLiteral(k) {
+			d.report.Inert = append(d.report.Inert, path)
+		}
+	})
 }
 
 // templateFile looks whether a template can be used; the runtime refuses to start

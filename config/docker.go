@@ -11,14 +11,12 @@ type DockerRuntime struct {
 	Adopt             string // "all" | "own"
 	Instance          string // "" = the unnamed instance
 	Publish           bool
-	LabelMetadata     bool
-	CompatLabels      bool
 	DropCapabilities  []string
 	AppArmorProfile   string
 	NoNewPrivileges   bool
 	SeccompProfile    string
 	PidsLimit         int64 // 0 = unlimited
-	PendingFailureTTL time.Duration
+	PendingFailureTTL time.Duration // accepted and without effect
 	ExecdStartTimeout time.Duration
 }
 
@@ -74,18 +72,6 @@ var dockerSection = Section{
 			at:  func(c *Config, _ int) any { return &c.Docker.Publish },
 		},
 		{
-			Name: "label_metadata", Kind: Boolean, Default: false, NewKey: true,
-			Doc: "Also copy sandbox metadata with prefixes that other tools obey (traefik., com.docker., caddy, ofelia., watchtower …) to container labels. Other metadata is always visible as labels.",
-			ZH:  "同时把其他工具会识别的前缀（traefik.、com.docker.、caddy、ofelia.、watchtower 等）的沙箱元数据写成容器标签。其他元数据始终作为标签可见。",
-			at:  func(c *Config, _ int) any { return &c.Docker.LabelMetadata },
-		},
-		{
-			Name: "compat_labels", Kind: Boolean, Default: false, NewKey: true,
-			Doc: "Write access tokens as clear-text container labels, so that the reference server can take the sandboxes over. Whoever can inspect containers can then read them.",
-			ZH:  "以明文容器标签写入访问令牌，以便参考实现的服务器接管沙箱。任何能查看容器的人都能读到这些令牌。",
-			at:  func(c *Config, _ int) any { return &c.Docker.CompatLabels },
-		},
-		{
 			Name: "drop_capabilities", Kind: TextList, check: checkCapability,
 			Default: []string{"AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_TIME", "SYS_TTY_CONFIG"},
 			Doc:     "Linux capabilities taken from sandboxes; [] takes none.",
@@ -122,9 +108,9 @@ var dockerSection = Section{
 			at:      func(c *Config, _ int) any { return &c.Docker.PidsLimit },
 		},
 		{
-			Name: "pending_failure_ttl_seconds", Kind: Integer, Default: 3600, Min: bound(0), NewKey: true,
-			Doc: "Seconds a sandbox that failed while being created stays visible. The variable PENDING_FAILURE_TTL wins over it.",
-			ZH:  "创建失败的沙箱保持可见的秒数。环境变量 PENDING_FAILURE_TTL 优先。",
+			Name: "pending_failure_ttl_seconds", Kind: Integer, Default: 3600, Min: bound(0), NewKey: true, Inert: true,
+			Doc: "Accepted so that files stay portable: a failed create leaves no sandbox here that could stay visible. The variable PENDING_FAILURE_TTL wins over it.",
+			ZH:  "为保持配置文件可移植而接受：本服务器创建失败时不会留下可见的沙箱，设置无效果。环境变量 PENDING_FAILURE_TTL 优先。",
 			at:  func(c *Config, _ int) any { return &c.Docker.PendingFailureTTL },
 		},
 		{

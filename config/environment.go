@@ -8,6 +8,14 @@ import (
 	"github.com/opensandbox-edge/edge/secret"
 )
 
+// InsecureAcknowledged tells whether the operator has acknowledged, by
+// OPENSANDBOX_INSECURE_SERVER=YES, that the server may run without an API key. Nothing but
+// exactly that word counts. lookup is os.LookupEnv in a real process.
+func InsecureAcknowledged(lookup func(name string) (string, bool)) bool {
+	value, _ := lookup(EnvInsecure)
+	return value == "YES"
+}
+
 // environment lays the variables of contract 07 §4 over the file's values.
 func (d *decoder) environment(o Options) {
 	if value, set := o.env(EnvAPIKey); set {

@@ -10,6 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func TestOnlyYESAcknowledges(t *testing.T) {
+	for value, want := range map[string]bool{"YES": true, "yes": false, "Yes ": false, " YES": false, "1": false, "": false} {
+		got := InsecureAcknowledged(func(name string) (string, bool) { return value, name == EnvInsecure })
+		require.Equal(t, want, got, value)
+	}
+}
+
 // TestPrecedence fixes in a golden file which source wins for every combination.
 func TestPrecedence(t *testing.T) {
 	dir := t.TempDir()

@@ -48,6 +48,7 @@ type Key struct {
 	FreeText  bool // control characters are allowed
 	NewKey    bool // unknown to the reference implementation, which ignores it
 	Live      bool // a reload applies a changed value; others need a restart
+	Inert     bool // accepted so that files stay portable, and without effect in this server
 
 	Doc, ZH string
 	Example map[Template]string // TOML literal written active into that template

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/opensandbox-edge/edge/secret"
 )
 
 // Severity tells a weakness that should stop a deployment from one to weigh.
@@ -47,6 +49,9 @@ func (l *Loaded) Security() []Finding {
 	return a.findings
 }
 
+// ExampleKey is the key in sandbox.example.toml, where Caddyfile.example takes it from.
+const ExampleKey = "replace-this-with-a-random-key"
+
 type audit struct {
 	config   *Config
 	report   *Report
@@ -83,7 +88,7 @@ func (a *audit) credentials() {
 			name = EnvAPIKey
 		}
 		switch clear := k.Key.Reveal(); {
-		case isPlaceholder(clear):
+		case IsSampleKey(k.Key):
 			a.fail(name, "the key is a sample from documentation, known to everyone")
 		case len(clear) < weakAPIKeyLen:
 			a.fail(name, "the key has fewer than 16 characters and can be guessed")
@@ -100,9 +105,12 @@ func (a *audit) credentials() {
 	}
 }
 
-// isPlaceholder knows the keys of published pages and the words people start with.
-func isPlaceholder(key string) bool {
-	switch strings.ToLower(key) {
+// IsSampleKey knows the keys of published pages and examples, ours included, and the
+// words people start with. A server that was given one refuses to start.
+func IsSampleKey(key secret.Text) bool {
+	switch strings.ToLower(strings.TrimSpace(key.Reveal())) {
+	case ExampleKey:
+		return true
 	case "your-secret-api-key", "your-api-key", "your-secure-api-key", "change-me", "changeme", "secret", "password", "api-key", "test":
 		return true
 	}

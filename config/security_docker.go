@@ -25,12 +25,6 @@ func (a *audit) docker() {
 	if d.Adopt == "all" {
 		a.warn("docker.adopt", "is all: sandboxes that another server created on this engine are taken over and expire here")
 	}
-	if d.LabelMetadata {
-		a.warn("docker.label_metadata", "clients can set labels that other tools on this engine obey")
-	}
-	if d.CompatLabels {
-		a.warn("docker.compat_labels", "access tokens are readable by whoever can inspect containers")
-	}
 	if missing := missingCapabilities(d.DropCapabilities); len(missing) > 0 {
 		a.warn("docker.drop_capabilities", "sandboxes keep "+strings.Join(missing, ", ")+", which the default takes away")
 	}

@@ -25,8 +25,6 @@ limit_concurrency = 0
 [docker]
 host = "tcp://10.0.0.1:2375"
 publish = true
-label_metadata = true
-compat_labels = true
 drop_capabilities = ["CAP_NET_RAW"]
 no_new_privileges = false
 apparmor_profile = "unconfined"

@@ -21,7 +21,7 @@ type Server struct {
 	CORSOrigins    []string
 	TLSCertFile    string
 	TLSKeyFile     string
-	RequireAccess  string // "none" | "key" | "secure"
+	RequireAccess  string // "none" | "key"
 	ExecdToken     bool
 	Docs           bool
 	StrictModes    bool
@@ -148,9 +148,9 @@ var serverSection = Section{
 			at:     func(c *Config, _ int) any { return &c.Server.TLSKeyFile },
 		},
 		{
-			Name: "require_access", Kind: Text, Default: "none", Enum: []string{"none", "key", "secure"}, NewKey: true, Live: true,
-			Doc: "What a request into a sandbox must show on ports other than the daemon's: none = the unguessable sandbox id is enough, as published clients expect; key = the API key; secure = the sandbox's own access token or a signed route.",
-			ZH:  "访问沙箱（守护进程以外的端口）时需要出示的凭证：none = 仅凭不可猜测的沙箱 ID（已发布的客户端按此工作）；key = API 密钥；secure = 沙箱自身的访问令牌或签名路由。",
+			Name: "require_access", Kind: Text, Default: "none", Enum: []string{"none", "key"}, NewKey: true, Live: true,
+			Doc: "What a request into a sandbox must show: none = the unguessable sandbox id is enough, as published clients expect; key = the API key. The daemon's port asks for the sandbox's own token instead, which endpoint answers carry; with key, a daemon without a token (execd_access_token = false) asks for the API key, too.",
+			ZH:  "访问沙箱时需要出示的凭证：none = 仅凭不可猜测的沙箱 ID（已发布的客户端按此工作）；key = API 密钥。守护进程端口改为要求端点信息中携带的沙箱令牌；若守护进程没有令牌（execd_access_token = false），key 模式下同样要求 API 密钥。",
 			at:  func(c *Config, _ int) any { return &c.Server.RequireAccess },
 		},
 		{
@@ -222,13 +222,13 @@ var serverSection = Section{
 			at:  func(c *Config, _ int) any { return &c.Server.ThreadPoolSize },
 		},
 		{
-			Name: "loop", Kind: Text, Default: "auto", Enum: []string{"auto", "uvloop", "asyncio"},
+			Name: "loop", Kind: Text, Inert: true, Default: "auto", Enum: []string{"auto", "uvloop", "asyncio"},
 			Doc: "Accepted so that files stay portable; this server has no event-loop library to choose.",
 			ZH:  "为保持配置文件可移植而接受；本服务器没有可选的事件循环库，设置无效果。",
 			at:  func(c *Config, _ int) any { return &c.Server.Loop },
 		},
 		{
-			Name: "http", Kind: Text, Default: "auto", Enum: []string{"auto", "httptools", "h11"},
+			Name: "http", Kind: Text, Inert: true, Default: "auto", Enum: []string{"auto", "httptools", "h11"},
 			Doc: "Accepted so that files stay portable; this server has no HTTP parser to choose.",
 			ZH:  "为保持配置文件可移植而接受；本服务器没有可选的 HTTP 解析器，设置无效果。",
 			at:  func(c *Config, _ int) any { return &c.Server.HTTP },

@@ -70,10 +70,10 @@ func TestConflicts(t *testing.T) {
 		"test.toml:6 server.tls_key_file: the file cannot be read: no such file or directory",
 	}, warnings(t, minimal+"[server]\ntls_cert_file = \"/nowhere.crt\"\ntls_key_file = \"/nowhere.key\"\n"))
 
-	l, err := parse(minimal+"[server]\nlog_level = \"DEBUG\"\nloop = \"uvloop\"\nhttp = \"h11\"\n", EnvAPIKey, "  ")
+	l, err := parse(minimal+"[server]\nlog_level = \"DEBUG\"\nloop = \"uvloop\"\nhttp = \"h11\"\n", EnvAPIKey, "  ", EnvPendingTTL, "60")
 	require.NoError(t, err)
 	require.Equal(t, "DEBUG", l.Config.Log.Level)
-	require.Equal(t, []string{"server.loop", "server.http"}, l.Report.Inert)
+	require.Equal(t, []string{"server.loop", "server.http", "docker.pending_failure_ttl_seconds"}, l.Report.Inert)
 	require.True(t, strings.Contains(l.Report.Warnings[1].String(), "environment OPENSANDBOX_SERVER_API_KEY: is set but blank"))
 
 	_, err = parse(minimal + "[server]\nlog_level = \"LOUD\"\n")

@@ -88,10 +88,9 @@ func (a *App) guard(cmd *cobra.Command, loaded *config.Loaded, warn func(string)
 	// While the question is open an interrupt is an answer; afterwards the server handles signals itself.
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	insecure, _ := a.Lookup(config.EnvInsecure)
 	server := &loaded.Config.Server
 	return guard.Guard{
-		Keys: len(server.Keys()), Bind: server.ListenAddress(), Insecure: insecure,
+		Keys: server.Keys(), Bind: server.ListenAddress(), Acknowledged: config.InsecureAcknowledged(a.Lookup),
 		Stdin: a.Stdin, Prompt: a.Stderr,
 		Warn: warn,
 	}.Pass(ctx)

@@ -9,27 +9,25 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/opensandbox-edge/edge/config"
 )
 
 // Patience is how long the prompt waits for an answer.
 const Patience = 30 * time.Second
 
-// answer is what has to be typed, and the value of the acknowledging variable:
-// exactly this, in upper case.
+// answer is what has to be typed: exactly this, in upper case.
 const answer = "YES"
 
-// variable acknowledges an open server where nobody can be asked.
-const variable = "OPENSANDBOX_INSECURE_SERVER"
-
-// Guard is the question whether a server may start without a key.
+// Guard is the question whether a server may start with the keys it has, or with none.
 type Guard struct {
-	Keys     int           // number of configured API keys
-	Bind     string        // where the server is about to listen, for the warning
-	Insecure string        // value of OPENSANDBOX_INSECURE_SERVER
-	Stdin    *os.File      // asked when it is a terminal
-	Prompt   io.Writer     // the terminal's other side
-	Wait     time.Duration // 0 = Patience
-	Warn     func(message string)
+	Keys         []config.NamedKey
+	Bind         string        // where the server is about to listen, for the warning
+	Acknowledged bool          // by the config.EnvInsecure: config.InsecureAcknowledged
+	Stdin        *os.File      // asked when it is a terminal
+	Prompt       io.Writer     // the terminal's other side
+	Wait         time.Duration // 0 = Patience
+	Warn         func(message string)
 }
 
 // advice ends every refusal.
@@ -42,7 +40,7 @@ type Refusal string
 func (r Refusal) Error() string { return string(r) }
 
 const (
-	errBlocked     = Refusal("Startup blocked: server.api_key is empty in non-interactive mode. Set " + variable + "=YES to acknowledge the risk." + advice)
+	errBlocked     = Refusal("Startup blocked: server.api_key is empty in non-interactive mode. Set " + config.EnvInsecure + "=YES to acknowledge the risk." + advice)
 	errNotConfirm  = Refusal("Startup aborted: missing explicit confirmation for empty server.api_key." + advice)
 	errTimedOut    = Refusal("Startup aborted: confirmation timed out waiting for YES." + advice)
 	errInterrupted = Refusal("Startup aborted: interrupted before server.api_key was confirmed to stay empty." + advice)
@@ -51,12 +49,17 @@ const (
 // Pass returns nil when the server may start. It reads the terminal at most until
 // the answer or ctx ends, and leaves nothing running.
 func (g Guard) Pass(ctx context.Context) error {
-	if g.Keys > 0 {
+	for _, k := range g.Keys {
+		if config.IsSampleKey(k.Key) {
+			return Refusal("Startup blocked: the API key " + k.Name + " is a sample of an example or documentation page, which everybody knows." + advice)
+		}
+	}
+	if len(g.Keys) > 0 {
 		return nil
 	}
 	switch {
-	case g.Insecure == answer:
-		g.warn("acknowledged by " + variable)
+	case g.Acknowledged:
+		g.warn("acknowledged by " + config.EnvInsecure)
 		return nil
 	case g.Stdin == nil || !term.IsTerminal(int(g.Stdin.Fd())):
 		return errBlocked

@@ -11,6 +11,9 @@ import (
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/opensandbox-edge/edge/config"
+	"github.com/opensandbox-edge/edge/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,13 +37,24 @@ func notATerminal(t *testing.T, text string) *os.File {
 }
 
 func TestNothingIsAskedWhenAKeyIsSet(t *testing.T) {
-	require.NoError(t, Guard{Keys: 1}.Pass(t.Context()))
+	keys := []config.NamedKey{{Name: "api_key", Key: secret.New("0123456789abcdef")}}
+	require.NoError(t, Guard{Keys: keys}.Pass(t.Context()))
+}
+
+func TestAKnownKeyIsNoKey(t *testing.T) {
+	good := config.NamedKey{Name: "api_key", Key: secret.New("0123456789abcdef")}
+	for _, sample := range []string{config.ExampleKey, "your-secret-api-key", "ChangeMe"} {
+		keys := []config.NamedKey{good, {Name: "api_keys[0]", Key: secret.New(sample)}}
+		err := Guard{Keys: keys, Acknowledged: true}.Pass(t.Context())
+		require.ErrorContains(t, err, "api_keys[0] is a sample")
+		require.NotContains(t, err.Error(), sample)
+	}
 }
 
 func TestWithoutTerminal(t *testing.T) {
-	for insecure, passes := range map[string]bool{"YES": true, "yes": false, "Yes ": false, "1": false, "": false} {
+	for _, passes := range []bool{true, false} {
 		warned := ""
-		err := Guard{Insecure: insecure, Stdin: notATerminal(t, "YES\n"), Bind: "0.0.0.0:8080", Warn: func(m string) { warned = m }}.Pass(t.Context())
+		err := Guard{Acknowledged: passes, Stdin: notATerminal(t, "YES\n"), Bind: "0.0.0.0:8080", Warn: func(m string) { warned = m }}.Pass(t.Context())
 		if passes {
 			require.NoError(t, err)
 			require.Contains(t, warned, "OPENSANDBOX_INSECURE_SERVER")
@@ -57,7 +71,7 @@ func TestWithoutTerminal(t *testing.T) {
 func TestOnATerminal(t *testing.T) {
 	cases := []struct {
 		name, typed, fragment string
-		insecure              string
+		acknowledged          bool
 	}{
 		{name: "confirmed", typed: "YES\n"},
 		{name: "lower case", typed: "yes\n", fragment: "Startup aborted: missing explicit confirmation for empty server.api_key."},
@@ -65,7 +79,7 @@ func TestOnATerminal(t *testing.T) {
 		{name: "trailing", typed: "YES \n", fragment: "Startup aborted"},
 		{name: "empty line", typed: "\n", fragment: "Startup aborted"},
 		{name: "end of input", typed: "\x04", fragment: "Startup aborted"},
-		{name: "variable wins", typed: "", insecure: "YES"},
+		{name: "variable wins", typed: "", acknowledged: true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -74,7 +88,7 @@ func TestOnATerminal(t *testing.T) {
 			require.NoError(t, err)
 			var prompt bytes.Buffer
 			warned := ""
-			err = Guard{Stdin: stdin, Prompt: &prompt, Insecure: c.insecure, Bind: "x:1", Warn: func(m string) { warned = m }}.Pass(t.Context())
+			err = Guard{Stdin: stdin, Prompt: &prompt, Acknowledged: c.acknowledged, Bind: "x:1", Warn: func(m string) { warned = m }}.Pass(t.Context())
 			if c.fragment != "" {
 				require.ErrorContains(t, err, c.fragment)
 				require.ErrorContains(t, err, "server.api_key")
@@ -82,7 +96,7 @@ func TestOnATerminal(t *testing.T) {
 			}
 			require.NoError(t, err)
 			require.NotEmpty(t, warned)
-			if c.insecure == "" {
+			if !c.acknowledged {
 				require.True(t, strings.HasPrefix(prompt.String(), "\033[31m"))
 				require.Contains(t, prompt.String(), "YES")
 				require.Contains(t, prompt.String(), "30 seconds")

@@ -1,0 +1,90 @@
+package caddymodule
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/config"
+)
+
+// create asks for a sandbox and returns the answer.
+func (r *rig) create(image string) answer {
+	r.t.Helper()
+	body := fmt.Sprintf(`{"image":{"uri":%q},"entrypoint":["sleep","60"],"timeout":600,"resourceLimits":{}}`, image)
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, "http://"+r.addr+"/v1/sandboxes", strings.NewReader(body))
+	require.NoError(r.t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("OPEN-SANDBOX-API-KEY", testKey)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(r.t, err)
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	require.NoError(r.t, err)
+	return answer{resp.StatusCode, resp.Header, string(got)}
+}
+
+func TestRegistriesOfTheFileDecide(t *testing.T) {
+	r := newRig(t)
+	r.load(r.toml(testKey, "[image]\nallowed_registries = [\"b.example.com\"]\ndenied_registries = [\"b.example.com\"]"))
+	for _, image := range []string{"b.example.com/x:1", "c.example.com/x:1"} {
+		got := r.create(image)
+		require.Contains(t, []int{http.StatusBadRequest, http.StatusForbidden}, got.status, got.body)
+		require.Contains(t, strings.ToLower(got.body), "registr", "%s", image)
+	}
+}
+
+// Endpoints on published ports name a host that clients can reach (contract 02 §7.3), and
+// it is never dialled by the server itself.
+func TestPublishedHostIsForClients(t *testing.T) {
+	c := &config.Config{}
+	c.Server.Host, c.Docker.HostIP, c.Docker.Publish = "0.0.0.0", "host.docker.internal", true
+	c.Server.EIP = "https://edge.example.com:8443/base"
+	require.Equal(t, "edge.example.com", addresses(c, nil).PublishedHost)
+	c.Server.EIP = ""
+	require.NotEmpty(t, addresses(c, nil).PublishedHost)
+	c.Server.Host = "192.0.2.7"
+	require.Equal(t, "192.0.2.7", addresses(c, nil).PublishedHost)
+	require.Zero(t, dockerOptions(c, nil).PublishedHost)
+	c.Docker.Publish = false
+	require.Empty(t, addresses(c, nil).PublishedHost)
+}
+
+// With require_access = "key" SDKs reach the daemon by its own token: they send no key on
+// sandbox routes. A daemon that has no token needs the key.
+func TestDaemonWithItsTokenNeedsNoKey(t *testing.T) {
+	for _, token := range []bool{true, false} {
+		t.Run(fmt.Sprint("token ", token), func(t *testing.T) {
+			r := newRig(t)
+			path := r.toml(testKey)
+			edit(t, path, "[server]", fmt.Sprintf("[server]\nrequire_access = \"key\"\nexecd_access_token = %t", token))
+			daemonServer := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			defer daemonServer.Close()
+			r.fake.Published = map[uint16]netip.AddrPort{44772: netip.MustParseAddrPort(daemonServer.Listener.Addr().String())}
+			r.load(path)
+			created := r.create("demo")
+			require.Equal(t, http.StatusAccepted, created.status, created.body)
+			_, id, _ := strings.Cut(created.body, `"id":"`)
+			id, _, _ = strings.Cut(id, `"`)
+			daemon := "/sandboxes/" + id + "/proxy/44772/command"
+
+			got := r.do(http.MethodGet, daemon)
+			require.Equal(t, http.StatusUnauthorized, got.status)
+			require.Contains(t, got.body, map[bool]string{true: "MISSING_EXECD_ACCESS_TOKEN", false: "MISSING_API_KEY"}[token])
+			require.Equal(t, http.StatusUnauthorized, r.do(http.MethodGet, "/sandboxes/"+id+"/proxy/80/").status, "other ports need the key")
+
+			pass := keyHeader(testKey)
+			if token {
+				pass = "X-EXECD-ACCESS-TOKEN: " + pooledState().edge().parts.service.ExecdToken(id).Reveal()
+			}
+			require.Equal(t, http.StatusOK, r.do(http.MethodGet, daemon, pass).status)
+		})
+	}
+}
+
