@@ -7,6 +7,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Access is what a request needs to enter a sandbox, beside what the sandbox itself demands.
@@ -19,9 +20,6 @@ const (
 	// token protects; see Decision.KeyErr.
 	AccessKey
 )
-
-// portExecd is the daemon's port in every sandbox.
-const portExecd = 44772
 
 // Mode tells whether the API may be served without any key.
 type Mode uint8
@@ -76,7 +74,7 @@ func (a *Authenticator) Authenticate(r *http.Request, v route.Verdict) (Decision
 		if a.opts.Access != AccessKey || keyErr == nil {
 			return d, nil
 		}
-		if v.Port != portExecd {
+		if v.Port != wire.PortExecd {
 			return Decision{}, keyErr
 		}
 		d.KeyErr = keyErr // SDKs send the daemon its own token, and never the key
@@ -99,7 +97,7 @@ func (a *Authenticator) Authenticate(r *http.Request, v route.Verdict) (Decision
 
 // matchKey notes a valid key in d and says what is wrong with the one sent otherwise.
 func (a *Authenticator) matchKey(r *http.Request, d *Decision) *apierror.Error {
-	values := r.Header[HeaderAPIKey]
+	values := r.Header[wire.HeaderAPIKey]
 	if len(values) == 0 || (len(values) == 1 && values[0] == "") {
 		return errMissingKey
 	}
@@ -126,7 +124,7 @@ func (a *Authenticator) Admit(w http.ResponseWriter, r *http.Request) (*http.Req
 // Refuse answers a request that Admit did not let pass.
 func (a *Authenticator) Refuse(w http.ResponseWriter, r *http.Request, err *apierror.Error) {
 	a.opts.Logger.Debug("request refused", "code", err.Code, "status", err.Status,
-		"request_id", w.Header().Get(HeaderRequestID))
+		"request_id", w.Header().Get(wire.HeaderRequestID))
 	if err.Status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 	}

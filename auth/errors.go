@@ -4,10 +4,8 @@ import (
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
-
-// HeaderAPIKey carries the API key; no other scheme is accepted (contract 01 §2).
-const HeaderAPIKey = "Open-Sandbox-Api-Key"
 
 // Codes of refusals made here.
 const (
@@ -18,10 +16,11 @@ const (
 )
 
 var (
+	// The header is the only scheme that is accepted (contract 01 §2).
 	errMissingKey = apierror.New(http.StatusUnauthorized, CodeMissingKey,
-		"No API key was sent. Put it into the OPEN-SANDBOX-API-KEY header.")
+		"No API key was sent. Put it into the "+wire.DisplayAPIKey+" header.")
 	errInvalidKey = apierror.New(http.StatusUnauthorized, CodeInvalidKey,
-		"The API key is not valid. Check the value of the OPEN-SANDBOX-API-KEY header.")
+		"The API key is not valid. Check the value of the "+wire.DisplayAPIKey+" header.")
 	errForeignOrigin = apierror.New(http.StatusForbidden, CodeForeignOrigin,
 		"This server runs without an API key and refuses requests that a web page of another origin makes. Configure a key to allow them.")
 	errMisdirectedHost = apierror.New(http.StatusMisdirectedRequest, CodeMisdirectedHost,

@@ -1,42 +1,18 @@
 package auth
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"net/http"
-	"strings"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
-// HeaderRequestID names one request in answers and logs (contract 01 §3).
-const HeaderRequestID = "X-Request-Id"
-
-const maxRequestID = 128
-
 // EnsureRequestID returns the id of the request and sets it on the response header h. An
-// id already there stays. The client's is kept if it is at most 128 visible ASCII bytes:
-// it ends up in logs (threat row C7).
+// id already there stays; the client's is kept if it is fit (wire.RequestID).
 func EnsureRequestID(h http.Header, r *http.Request) string {
-	if id := h.Get(HeaderRequestID); id != "" {
+	if id := h.Get(wire.HeaderRequestID); id != "" {
 		return id
 	}
-	id := strings.TrimSpace(r.Header.Get(HeaderRequestID))
-	if !validRequestID(id) {
-		var random [16]byte
-		_, _ = rand.Read(random[:]) // never fails (crypto/rand)
-		id = hex.EncodeToString(random[:])
-	}
-	h.Set(HeaderRequestID, id)
+	id := wire.RequestID(r.Header.Get(wire.HeaderRequestID))
+	h.Set(wire.HeaderRequestID, id)
 	return id
-}
-
-func validRequestID(id string) bool {
-	if id == "" || len(id) > maxRequestID {
-		return false
-	}
-	for i := range len(id) {
-		if id[i] <= ' ' || id[i] > '~' {
-			return false
-		}
-	}
-	return true
 }

@@ -10,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/opensandbox-edge/edge/auth"
-	"github.com/opensandbox-edge/edge/ingress/route"
 )
 
 func init() {
@@ -69,7 +68,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 
 // describe adds what is known about the request to its log lines and placeholders.
 func describe(r *http.Request, d *auth.Decision) {
-	form, sandbox := formName(d.Route.Form), d.Route.SandboxID
+	form, sandbox := d.Route.Form.String(), d.Route.SandboxID
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.String("request_id", d.RequestID))
 		for _, field := range []struct{ key, value string }{{"api_key_name", d.KeyName}, {"sandbox_id", sandbox}, {"route", form}} {
@@ -82,21 +81,6 @@ func describe(r *http.Request, d *auth.Decision) {
 		repl.Set("opensandbox.key.name", d.KeyName)
 		repl.Set("opensandbox.sandbox.id", sandbox)
 		repl.Set("opensandbox.route.form", form)
-	}
-}
-
-func formName(f route.Form) string {
-	switch f {
-	case route.FormDirect:
-		return "direct"
-	case route.FormWildcard:
-		return "wildcard"
-	case route.FormURI:
-		return "uri"
-	case route.FormHeader:
-		return "header"
-	default:
-		return ""
 	}
 }
 

@@ -9,11 +9,9 @@ import (
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/execd/problem"
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/secret"
 )
-
-// TokenHeader carries the access token on every request.
-const TokenHeader = "X-EXECD-ACCESS-TOKEN"
 
 // Access decides who may call. It keeps the SHA-256 of the token and nothing
 // else, so that whoever reads the daemon's environment or memory learns nothing
@@ -50,7 +48,7 @@ func (a Access) admits(h http.Header) bool {
 	if !a.closed {
 		return true
 	}
-	values := h.Values(TokenHeader)
+	values := h.Values(wire.HeaderExecdToken)
 	if len(values) != 1 {
 		return false
 	}
@@ -66,7 +64,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		const text = "Unauthorized: invalid or missing header " + TokenHeader
+		const text = "Unauthorized: invalid or missing header " + wire.DisplayExecdToken
 		body, _ := json.Marshal(map[string]string{"code": problem.Unauthorized, "message": text, "error": text})
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")

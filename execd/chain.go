@@ -2,7 +2,6 @@ package execd
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,9 +12,8 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/execd/problem"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
-
-const requestIDHeader = "X-Request-ID"
 
 // chain is the order every request goes through, matched or not (contract 06 §2):
 // request id, log and panic recovery, access token, proxy prefix, routes.
@@ -43,9 +41,9 @@ type requestIDKey struct{}
 // logs. The query is never logged: on proxied paths it may carry credentials.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := requestID(r.Header.Get(requestIDHeader))
-		r.Header.Set(requestIDHeader, id)
-		w.Header().Set(requestIDHeader, id)
+		id := wire.RequestID(r.Header.Get(wire.HeaderRequestID))
+		r.Header.Set(wire.HeaderRequestID, id)
+		w.Header().Set(wire.HeaderRequestID, id)
 		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 		watched := &statusWriter{ResponseWriter: w}
 		began := time.Now()
@@ -69,20 +67,6 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(watched, r)
 	})
-}
-
-// requestID keeps what the caller sent if it can stand in a header and a log
-// line, and makes one up otherwise.
-func requestID(given string) string {
-	if given == "" || len(given) > 128 {
-		return rand.Text()
-	}
-	for i := range len(given) {
-		if given[i] <= ' ' || given[i] > '~' {
-			return rand.Text()
-		}
-	}
-	return given
 }
 
 // statusWriter remembers the status. Unwrap keeps flushing, hijacking and

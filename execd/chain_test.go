@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/secret"
 )
 
@@ -32,12 +33,12 @@ func TestAccessToken(t *testing.T) {
 			d := serve(t, func(o *Options) { o.Access = access })
 			for _, headers := range [][]string{
 				nil,
-				{TokenHeader, ""},
-				{TokenHeader, "wrong"},
-				{TokenHeader, "right " + "x"},
-				{TokenHeader, "right", TokenHeader, "right"},
+				{wire.HeaderExecdToken, ""},
+				{wire.HeaderExecdToken, "wrong"},
+				{wire.HeaderExecdToken, "right " + "x"},
+				{wire.HeaderExecdToken, "right", wire.HeaderExecdToken, "right"},
 				{"Authorization", "right"},
-				{TokenHeader, fmt.Sprintf("%x", sha256.Sum256([]byte("right")))},
+				{wire.HeaderExecdToken, fmt.Sprintf("%x", sha256.Sum256([]byte("right")))},
 			} {
 				for _, target := range []string{"/metrics", "/nope", "/proxy/1/", "/ping/", "/command/status/x"} {
 					a := d.do("GET", target, "", headers...)
@@ -47,7 +48,7 @@ func TestAccessToken(t *testing.T) {
 				require.Equal(t, 200, d.do("GET", "/ping", "", headers...).status, "the probe stays open")
 			}
 			require.Equal(t, 401, d.do("POST", "/ping", "").status)
-			require.Equal(t, 200, d.do("GET", "/metrics", "", TokenHeader, "right").status)
+			require.Equal(t, 200, d.do("GET", "/metrics", "", wire.HeaderExecdToken, "right").status)
 		})
 	}
 	require.False(t, AccessByToken(secret.Text{}).Required())
@@ -74,11 +75,11 @@ func TestRouting(t *testing.T) {
 
 func TestRequestID(t *testing.T) {
 	d := serve(t, nil)
-	require.Equal(t, "my-id/1", d.do("GET", "/nope", "", requestIDHeader, "my-id/1").header.Get(requestIDHeader))
+	require.Equal(t, "my-id/1", d.do("GET", "/nope", "", wire.HeaderRequestID, "my-id/1").header.Get(wire.HeaderRequestID))
 	for _, bad := range []string{"", "has space", "tab\there", "ünicode", strings.Repeat("x", 129)} {
-		got := d.do("GET", "/ping", "", requestIDHeader, bad).header.Get(requestIDHeader)
+		got := d.do("GET", "/ping", "", wire.HeaderRequestID, bad).header.Get(wire.HeaderRequestID)
 		require.NotEqual(t, bad, got)
-		require.Regexp(t, `^[A-Z2-7]{26}$`, got)
+		require.Regexp(t, `^[0-9a-f]{32}$`, got)
 	}
 }
 
@@ -163,7 +164,7 @@ func TestProxyStreamsAndFails(t *testing.T) {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/teapot":
-			w.Header().Set(requestIDHeader, r.URL.RawQuery)
+			w.Header().Set(wire.HeaderRequestID, r.URL.RawQuery)
 			w.WriteHeader(http.StatusTeapot)
 		case "/echo":
 			_, _ = io.Copy(w, r.Body)
@@ -176,8 +177,8 @@ func TestProxyStreamsAndFails(t *testing.T) {
 	defer app.Close()
 	_, port, _ := net.SplitHostPort(app.Listener.Addr().String())
 	require.Equal(t, http.StatusTeapot, d.do("GET", "/proxy/"+port+"/teapot", "").status)
-	require.Equal(t, []string{"theirs"}, d.do("GET", "/proxy/"+port+"/teapot?theirs", "").header.Values(requestIDHeader))
-	require.Equal(t, []string{"mine"}, d.do("GET", "/proxy/"+port+"/teapot", "", requestIDHeader, "mine").header.Values(requestIDHeader))
+	require.Equal(t, []string{"theirs"}, d.do("GET", "/proxy/"+port+"/teapot?theirs", "").header.Values(wire.HeaderRequestID))
+	require.Equal(t, []string{"mine"}, d.do("GET", "/proxy/"+port+"/teapot", "", wire.HeaderRequestID, "mine").header.Values(wire.HeaderRequestID))
 	big := strings.Repeat("0123456789abcdef", 1<<18)
 	require.Equal(t, big, d.do("POST", "/proxy/"+port+"/echo", big).body)
 	res := d.open("GET", "/proxy/"+port+"/sse", "")
@@ -197,8 +198,8 @@ func TestProxyStreamsAndFails(t *testing.T) {
 	require.NoError(t, err)
 	_, gone, _ := net.SplitHostPort(free.Addr().String())
 	require.NoError(t, free.Close())
-	a := d.do("GET", "/proxy/"+gone+"/", "", requestIDHeader, "mine")
-	require.Equal(t, "mine", a.header.Get(requestIDHeader))
+	a := d.do("GET", "/proxy/"+gone+"/", "", wire.HeaderRequestID, "mine")
+	require.Equal(t, "mine", a.header.Get(wire.HeaderRequestID))
 	require.Equal(t, "RUNTIME_ERROR", a.problem(t, 502))
 	require.Contains(t, a.body, "Bad Gateway")
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/execd/environ"
 	"github.com/opensandbox-edge/edge/execd/stream"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -65,7 +66,7 @@ func (d *daemon) open(method, target, body string, headers ...string) *http.Resp
 	req, err := http.NewRequestWithContext(d.t.Context(), method, "http://"+d.addr+target, strings.NewReader(body))
 	require.NoError(d.t, err)
 	if d.token != "" {
-		req.Header.Set(TokenHeader, d.token)
+		req.Header.Set(wire.HeaderExecdToken, d.token)
 	}
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Add(headers[i], headers[i+1])

@@ -15,9 +15,6 @@ import (
 	"github.com/opensandbox-edge/edge/execd/proxy"
 )
 
-// Port is where the daemon listens unless told otherwise.
-const Port = 44772
-
 // Options configures a Server. Zero fields take the default named beside them.
 type Options struct {
 	Access  Access        // who may call; the zero value lets everyone
@@ -71,7 +68,7 @@ func New(o Options) *Server {
 		stop:     stop,
 		stopping: make(chan struct{}),
 	}
-	s.proxy = proxy.New(proxy.Options{Token: TokenHeader, RequestID: requestIDHeader, Log: o.Log})
+	s.proxy = proxy.New(proxy.Options{Log: o.Log})
 	s.routes = s.table()
 	s.http = &http.Server{
 		Handler:           s.chain(),

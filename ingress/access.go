@@ -10,20 +10,14 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
-)
-
-// Request headers with a meaning for the edge, in the spelling of net/http's header map.
-const (
-	headerExecdToken   = "X-Execd-Access-Token"
-	headerEgressToken  = "Opensandbox-Egress-Auth"
-	headerSecureAccess = "Opensandbox-Secure-Access"
-	headerAccessRenew  = "Opensandbox-Access-Renew"
 )
 
 // checkRequest refuses what must not be carried to any sandbox.
 func (x *exchange) checkRequest() error {
-	if x.route.Signature != "" {
+	if x.route.Signature != "" && x.route.Form != route.FormURI {
 		return errSigned
 	}
 	if err := x.checkQuery(x.r.URL.RawQuery); err != nil {
@@ -85,10 +79,10 @@ func (x *exchange) checkAccess() error {
 	if want == nil && x.decision.KeyErr != nil {
 		return x.decision.KeyErr // no token stands in for the API key here
 	}
-	if x.route.Port != portExecd || want == nil || x.isPing() {
+	if x.route.Port != wire.PortExecd || want == nil || x.isPing() {
 		return nil
 	}
-	sent := x.r.Header[headerExecdToken]
+	sent := x.r.Header[wire.HeaderExecdToken]
 	if len(sent) == 0 || (len(sent) == 1 && sent[0] == "") {
 		return errMissingToken
 	}
@@ -110,7 +104,7 @@ func (x *exchange) touch() {
 	if x.Toucher == nil {
 		return
 	}
-	if skip := x.r.Header[headerAccessRenew]; len(skip) > 0 && skip[0] == "skip" {
+	if skip := x.r.Header[wire.HeaderAccessRenew]; len(skip) > 0 && skip[0] == "skip" {
 		return
 	}
 	if isOwnAddress(x.entry, x.peer) {
@@ -131,7 +125,7 @@ func (x *exchange) carriesCredential() bool {
 	}
 	for name, values := range x.r.Header {
 		switch name {
-		case headerAPIKey, headerExecdToken, headerEgressToken, headerSecureAccess:
+		case wire.HeaderAPIKey, wire.HeaderExecdToken, wire.HeaderEgressToken, wire.HeaderSecureAccess:
 			return true
 		}
 		for _, v := range values {

@@ -149,7 +149,6 @@ func TestSignedRoutesAreRefusedByName(t *testing.T) {
 	e.sandbox(t, "my-sandbox", got.handler, 8080)
 	for _, f := range []form{
 		{host: "my-sandbox-8080-x2qxvk-8b6de077a." + base},
-		{host: host, prefix: "/my-sandbox/8080/x2qxvk/8b6de077a"},
 		{host: host, header: "my-sandbox-8080-x2qxvk-8b6de077a"},
 	} {
 		res, body := e.do(t, f.request(t, e, "GET", "/", nil))
@@ -157,6 +156,26 @@ func TestSignedRoutesAreRefusedByName(t *testing.T) {
 		require.Equal(t, ingress.CodeSignedNotSupported, code(t, body))
 	}
 	require.Zero(t, got.count())
+}
+
+// A path that merely looks signed belongs to the application, which sees it whole.
+func TestURIPathsThatLookSignedAreForwarded(t *testing.T) {
+	e := newEdge(t)
+	var got seen
+	e.sandbox(t, "my-sandbox", got.handler, 8080)
+	f := form{host: host, prefix: "/my-sandbox/8080"}
+	for _, target := range []string{
+		"/static/deadbeef1/app.js", "/2024/12345678a", "/2024/12345678a/", "/x2qxvk/8b6de077a/v1?q=%20", "/0/8b6de077a//a/../b%2F",
+	} {
+		res, body := e.raw(t, "GET "+f.prefix+target+" HTTP/1.1\r\nHost: "+f.host+"\r\nConnection: close\r\n\r\n")
+		require.Equal(t, 200, res.StatusCode, body)
+		require.Equal(t, target, got.last(t).RequestURI)
+		require.Equal(t, f.prefix, got.last(t).Header.Get("X-Forwarded-Prefix"))
+	}
+	require.EqualValues(t, 5, e.touches.Load())
+
+	res, body := e.do(t, form{host: host, prefix: "/other/8080"}.request(t, e, "GET", "/2024/12345678a", nil))
+	require.Equal(t, 404, res.StatusCode, body)
 }
 
 func TestConnectAndTraceStopAtTheEdge(t *testing.T) {

@@ -7,11 +7,9 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
-
-const headerAPIKey = auth.HeaderAPIKey
 
 // requestHeader is what the sandbox gets: the client's end-to-end headers without our
 // own and without our keys. Hop-by-hop removal comes first and ours are set last, so
@@ -64,12 +62,12 @@ func (x *exchange) withheld(name string) bool {
 		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
 	}
 	switch name {
-	case headerAPIKey, headerSecureAccess, headerAccessRenew, route.HeaderIngressTo, route.HeaderIngressToLegacy:
+	case wire.HeaderAPIKey, wire.HeaderSecureAccess, wire.HeaderAccessRenew, wire.HeaderIngressTo, wire.HeaderIngressToLegacy:
 		return true
-	case headerExecdToken:
-		return x.route.Port != portExecd
-	case headerEgressToken:
-		return x.route.Port != portEgress
+	case wire.HeaderExecdToken:
+		return x.route.Port != wire.PortExecd
+	case wire.HeaderEgressToken:
+		return x.route.Port != wire.PortEgress
 	case "Cookie", "Authorization":
 		// On direct routes the browser's credentials are the API origin's, not the sandbox's.
 		return x.route.Form == route.FormDirect && !x.ForwardCredentials
@@ -152,7 +150,7 @@ func (x *exchange) scheme() string {
 func (x *exchange) trailerAllowed(name string) bool {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	switch name {
-	case "Content-Length", "Content-Type", "Content-Encoding", "Cookie", "Authorization", headerExecdToken, headerEgressToken:
+	case "Content-Length", "Content-Type", "Content-Encoding", "Cookie", "Authorization", wire.HeaderExecdToken, wire.HeaderEgressToken:
 		return false
 	}
 	return !isHopByHop(name) && !x.withheld(name)

@@ -5,7 +5,7 @@ import (
 	"net/textproto"
 	"slices"
 
-	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // copyResponseHeader puts the sandbox's end-to-end headers on ours. Its values replace
@@ -14,7 +14,7 @@ func (x *exchange) copyResponseHeader(from http.Header) {
 	to := x.w.Header()
 	for name, values := range from {
 		switch {
-		case isHopByHop(name), name == auth.HeaderRequestID, namedByConnection(from, name):
+		case isHopByHop(name), name == wire.HeaderRequestID, namedByConnection(from, name):
 		case name == "Vary":
 			to[name] = append(slices.Clip(to[name]), values...)
 		default:
@@ -57,7 +57,7 @@ func (x *exchange) copyTrailers(trailer http.Header, announced int) {
 func trailerResponseAllowed(name string) bool {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	switch name {
-	case "Content-Length", "Location", "Set-Cookie", auth.HeaderRequestID:
+	case "Content-Length", "Location", "Set-Cookie", wire.HeaderRequestID:
 		return false
 	}
 	return !isHopByHop(name)

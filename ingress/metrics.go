@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -80,9 +81,10 @@ func newMetrics() *Metrics {
 		aborted:       counter("aborted_total", "Answers cut short because the sandbox or the client went away."),
 	}
 	for form := range formCount {
-		m.durations[form] = durations.WithLabelValues(formName(route.Form(form)))
+		name := cmp.Or(route.Form(form).String(), "none")
+		m.durations[form] = durations.WithLabelValues(name)
 		for class := range classCount {
-			m.requests[form][class] = requests.WithLabelValues(formName(route.Form(form)), className(class))
+			m.requests[form][class] = requests.WithLabelValues(name, className(class))
 		}
 	}
 	m.collectors = []prometheus.Collector{requests, durations, bytes, m.inFlight, m.connectSeconds, m.connectFailed, m.aborted}
@@ -103,20 +105,6 @@ func (m *Metrics) begin(x *exchange) (done func()) {
 		m.requests[form][class].Inc()
 		m.durations[form].Observe(time.Since(started).Seconds())
 	}
-}
-
-func formName(f route.Form) string {
-	switch f {
-	case route.FormDirect:
-		return "direct"
-	case route.FormWildcard:
-		return "wildcard"
-	case route.FormURI:
-		return "uri"
-	case route.FormHeader:
-		return "header"
-	}
-	return "none"
 }
 
 func className(class int) string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // FuzzLocation: whatever a sandbox answers, a client that follows a Location we let
@@ -38,7 +39,7 @@ func FuzzLocation(f *testing.F) {
 		case 1:
 			target = "/sb/44772" + target
 		case 2:
-			r.Header.Set(route.HeaderIngressTo, "sb-44772")
+			r.Header.Set(wire.HeaderIngressTo, "sb-44772")
 		case 3:
 			host = "sb-44772.sb.example.com"
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -133,7 +134,7 @@ type upstream struct {
 
 func newUpstream(owner *Upstreams, e *lifecycle.Entry, ctx context.Context) *upstream {
 	up := &upstream{owner: owner, entry: e, ctx: ctx, conns: make(map[*conn]struct{})}
-	if addr, ok := e.Dial(portExecd); ok {
+	if addr, ok := e.Dial(wire.PortExecd); ok {
 		up.execd = addr.String()
 	}
 	up.transport = &http.Transport{

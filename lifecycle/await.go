@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Back-off of the readiness probe: milliseconds at first, because execd usually
@@ -75,7 +76,7 @@ func over(state State) bool { return state == Terminated || state == Failed }
 func (s *Service) ping(ctx context.Context, u *unit, inst Instance) error {
 	e := u.view.Load().with(inst).entry()
 	refused := s.directory.confine(&e)
-	addr, ok := e.Dial(ExecdPort)
+	addr, ok := e.Dial(wire.PortExecd)
 	if !ok {
 		return fmt.Errorf("the backend reports no usable address (state %s, refused %q)", e.State, refused)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/runtimefake"
 )
@@ -200,7 +201,7 @@ func TestCreateOfWhatEndsAtOnce(t *testing.T) {
 		require.Equal(t, state, sb.Status.State)
 		e := b.entry(sb.ID)
 		require.Equal(t, state, e.State)
-		_, ok := e.Dial(lifecycle.ExecdPort)
+		_, ok := e.Dial(wire.PortExecd)
 		require.False(t, ok, "an ended sandbox can be dialled")
 		require.NoError(t, b.Delete(t.Context(), sb.ID))
 		b.nothingLeft()
@@ -346,7 +347,7 @@ func TestHostNetworkConfinesPorts(t *testing.T) {
 	b.runtime.Address = netip.MustParseAddr("127.0.0.1")
 	sb := b.create()
 	e := b.entry(sb.ID)
-	for port, want := range map[uint16]bool{lifecycle.ExecdPort: true, 8080: true, 22: false, 8081: false, 0: false} {
+	for port, want := range map[uint16]bool{wire.PortExecd: true, 8080: true, 22: false, 8081: false, 0: false} {
 		addr, ok := e.Dial(port)
 		require.Equal(t, want, ok, "port %d", port)
 		if ok {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle/reach"
 )
 
@@ -122,7 +123,7 @@ var errOutdated = errors.New("overtaken by a newer event")
 
 // publish is Publish under a condition that is checked while no other writer runs.
 func (d *Directory) publish(e Entry, still func() bool) (*Entry, error) {
-	if !ValidID(e.ID) {
+	if !wire.ValidID(e.ID) {
 		return nil, fmt.Errorf("publish %q: not a usable sandbox id", clip(e.ID))
 	}
 	refused := d.confine(&e)

@@ -8,10 +8,8 @@ import (
 	"strings"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
-
-// reservedPrefix is the label prefix that clients may not write.
-const reservedPrefix = "opensandbox.io/"
 
 // Label grammar (contract 01 §8.2). \z and not $: a trailing newline must not pass.
 var (
@@ -40,8 +38,8 @@ func checkLabels(m map[string]string) error {
 }
 
 func checkLabelKey(key string) error {
-	if strings.HasPrefix(key, reservedPrefix) {
-		return invalidLabel("Metadata key %q uses the reserved prefix %q.", clip(key), reservedPrefix)
+	if strings.HasPrefix(key, wire.LabelPrefix) {
+		return invalidLabel("Metadata key %q uses the reserved prefix %q.", clip(key), wire.LabelPrefix)
 	}
 	name := key
 	if prefix, rest, found := strings.Cut(key, "/"); found {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // PatchMetadata merges patch into a sandbox's metadata: nil deletes a key, a string
@@ -40,8 +41,8 @@ func (s *Service) PatchMetadata(ctx context.Context, id string, patch map[string
 func checkPatch(patch map[string]*string) error {
 	set := make(map[string]string, len(patch))
 	for _, key := range sortedKeys(patch) {
-		if strings.HasPrefix(key, reservedPrefix) {
-			return apierror.New(http.StatusBadRequest, codeReservedLabel, "Metadata key %q uses the reserved prefix %q.", clip(key), reservedPrefix)
+		if strings.HasPrefix(key, wire.LabelPrefix) {
+			return apierror.New(http.StatusBadRequest, codeReservedLabel, "Metadata key %q uses the reserved prefix %q.", clip(key), wire.LabelPrefix)
 		}
 		if value := patch[key]; value != nil {
 			set[key] = *value

@@ -59,9 +59,6 @@ type Options struct {
 	Metrics *Metrics     // default: one that is not registered anywhere
 }
 
-// ExecdPort is the port of the daemon in every sandbox.
-const ExecdPort = 44772
-
 // Prober asks an execd once whether it answers.
 type Prober interface {
 	Ping(ctx context.Context, execd netip.AddrPort) error

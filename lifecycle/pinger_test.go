@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -81,7 +82,7 @@ func TestCreateWaitsForARealExecd(t *testing.T) {
 	addr := netip.MustParseAddrPort(l.Addr().String())
 	require.NoError(t, l.Close())
 	b := started(t, func(o *lifecycle.Options) { o.Prober = nil })
-	b.runtime.Published = map[uint16]netip.AddrPort{lifecycle.ExecdPort: addr}
+	b.runtime.Published = map[uint16]netip.AddrPort{wire.PortExecd: addr}
 
 	result := make(chan error, 1)
 	go func() {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // restore joins the records with the backend's list by id. Record and instance: adopted,
@@ -83,7 +84,7 @@ func (s *Service) expired(r Record) bool {
 // seed makes a locked unit of an unknown instance, from what its labels say. Labels are
 // anybody's words, so the id has to be one that routes can carry.
 func (s *Service) seed(ctx context.Context, inst Instance) (*unit, bool) {
-	if !ValidID(inst.ID) {
+	if !wire.ValidID(inst.ID) {
 		s.refuseStranger(ctx, inst)
 		return nil, false
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 func TestLabels(t *testing.T) {
@@ -37,7 +39,7 @@ func FuzzLabels(f *testing.F) {
 		if checkLabels(map[string]string{key: value}) != nil {
 			return
 		}
-		require.False(t, strings.HasPrefix(key, reservedPrefix))
+		require.False(t, strings.HasPrefix(key, wire.LabelPrefix))
 		require.NotContains(t, key+value, "\n")
 		require.False(t, strings.ContainsAny(key+value, "%+&=;, \x00\"'\\"), "%q=%q", key, value)
 		require.LessOrEqual(t, strings.Count(key, "/"), 1)
@@ -134,16 +136,6 @@ func FuzzMergePatch(f *testing.F) {
 		}
 		require.Equal(t, once, mergePatch(once, nil))
 	})
-}
-
-func TestIDs(t *testing.T) {
-	for id, ok := range map[string]bool{
-		"160808dc-2c0c-48c3-875a-06ab3e948cdb": true, "A_b-1": true, strings.Repeat("a", 63): true,
-		"": false, "a.b": false, "a/b": false, "ä": false, "a\n": false, "..": false, strings.Repeat("a", 64): false,
-		"v1": false, "sandboxes": false, "metrics": false, "health": false, "docs": false,
-	} {
-		require.Equal(t, ok, ValidID(id), "%q", id)
-	}
 }
 
 // The environment's proxies must not see sandbox traffic. Loopback is never sent to

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Service is the one choke point of the control plane: it validates, allots ids,
@@ -63,7 +65,7 @@ func New(o Options) (*Service, error) {
 		ctx:        ctx, stop: stop,
 	}
 	if o.HostNetwork {
-		s.directory.hostPorts = map[uint16]bool{ExecdPort: true}
+		s.directory.hostPorts = map[uint16]bool{wire.PortExecd: true}
 		for _, port := range o.HostPorts {
 			s.directory.hostPorts[port] = true
 		}

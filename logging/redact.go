@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Mask stands in a log line where a credential was.
@@ -17,11 +19,7 @@ const shortestLiteral = 4
 
 // sensitiveNames are field, header and map names whose value is never written,
 // lower case with "-" for "_".
-var sensitiveNames = map[string]bool{
-	"open-sandbox-api-key":       true,
-	"x-execd-access-token":       true,
-	"opensandbox-egress-auth":    true,
-	"opensandbox-secure-access":  true,
+var sensitiveNames = withCredentials(map[string]bool{
 	"authorization":              true,
 	"proxy-authorization":        true,
 	"cookie":                     true,
@@ -42,6 +40,14 @@ var sensitiveNames = map[string]bool{
 	"rawquery":                   true,
 	"execd-access-token":         true,
 	"opensandbox-server-api-key": true,
+})
+
+// withCredentials adds our own headers.
+func withCredentials(names map[string]bool) map[string]bool {
+	for _, name := range wire.Credentials {
+		names[strings.ToLower(name)] = true
+	}
+	return names
 }
 
 var (
@@ -51,7 +57,7 @@ var (
 	// userinfoRule finds the credentials of a URL or DSN.
 	userinfoRule = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/]*@`)
 	// headerRule finds a dumped header; the rest of its line may be the value.
-	headerRule = regexp.MustCompile(`(?i)\b(open-sandbox-api-key|x-execd-access-token|opensandbox-egress-auth|opensandbox-secure-access|proxy-authorization|authorization|set-cookie|cookie)(["'\]]{0,2}\s*[:=]\s*)[^\r\n]+`)
+	headerRule = regexp.MustCompile(`(?i)\b(` + strings.Join(wire.Credentials, "|") + `|proxy-authorization|authorization|set-cookie|cookie)(["'\]]{0,2}\s*[:=]\s*)[^\r\n]+`)
 	// assignmentRule finds name=value and "name":"value" pairs of credential names.
 	assignmentRule = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:api[_-]?key|token|secret|password|passwd)(?:=|["']\s*:\s*["']))[^\s"',;&]+`)
 	bearerRule     = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}`)

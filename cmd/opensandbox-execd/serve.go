@@ -17,6 +17,7 @@ import (
 	"github.com/opensandbox-edge/edge/execd"
 	"github.com/opensandbox-edge/edge/execd/bootstrap"
 	"github.com/opensandbox-edge/edge/execd/environ"
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/secret"
 )
 
@@ -32,11 +33,11 @@ type settings struct {
 
 // parse reads variables first, so that flags override them.
 func parse(args []string, getenv func(string) string) (settings, error) {
-	s := settings{port: execd.Port, level: 6, grace: time.Second, output: getenv("EXECD_LOG_FILE")}
+	s := settings{port: int(wire.PortExecd), level: 6, grace: time.Second, output: getenv("EXECD_LOG_FILE")}
 	if s.output == "" {
 		s.output = getenv("OPENSANDBOX_LOG_OUTPUT")
 	}
-	s.hash = getenv(environ.TokenHashVar)
+	s.hash = getenv(wire.EnvExecdTokenSum)
 	var err error
 	if v := getenv("EXECD_PORT"); v != "" {
 		if s.port, err = strconv.Atoi(v); err != nil {
@@ -57,7 +58,7 @@ func parse(args []string, getenv func(string) string) (settings, error) {
 		return s, err
 	}
 	if s.token == "" { // not the flag's default: usage prints defaults
-		s.token = getenv(environ.TokenVar)
+		s.token = getenv(wire.EnvExecdToken)
 	}
 	if s.port < 1 || s.port > 65535 {
 		return s, fmt.Errorf("port %d is not within 1 and 65535", s.port)

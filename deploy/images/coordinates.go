@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
+)
 
 // The names the images get. The tag is not one a public registry serves, so that a locally
 // built image never passes for a published one; a release passes -tag.
@@ -13,8 +17,8 @@ const (
 // Labels on the images.
 const (
 	// labelExecdDigest is the SHA-256 of /execd, lower-case hex.
-	labelExecdDigest   = "opensandbox.io/execd-digest"
-	labelBusyboxDigest = "opensandbox.io/busybox-digest"
+	labelExecdDigest   = wire.LabelExecdDigest
+	labelBusyboxDigest = wire.LabelPrefix + "busybox-digest"
 	labelTitle         = "org.opencontainers.image.title"
 	labelLicenses      = "org.opencontainers.image.licenses"
 )

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/opensandbox-edge/edge/execd/environ"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // The variables of the contract (06 §14.2).
@@ -69,7 +70,7 @@ func FromEnvironment(args, list []string, log *slog.Logger) Config {
 		Log:       log,
 	}
 	for _, entry := range list {
-		if strings.HasPrefix(entry, environ.TokenVar+"=") || strings.HasPrefix(entry, environ.TokenHashVar+"=") {
+		if strings.HasPrefix(entry, wire.EnvExecdToken+"=") || strings.HasPrefix(entry, wire.EnvExecdTokenSum+"=") {
 			c.Secrets = append(c.Secrets, entry)
 		}
 	}
@@ -107,7 +108,7 @@ func (c Config) port() int {
 	if n, err := strconv.Atoi(c.Vars[portVar]); err == nil {
 		return n
 	}
-	return 44772
+	return int(wire.PortExecd)
 }
 
 // proxied reports whether the egress sidecar intercepts TLS.

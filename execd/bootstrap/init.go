@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/opensandbox-edge/edge/execd/environ"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // endings are the signals that end us while there is no user's process yet to decide.
@@ -129,7 +130,7 @@ func await[T any](ctx context.Context, f func(context.Context) T) <-chan T {
 // the sandbox under the same uid. A hash needs no hiding.
 func hide(secrets []string) {
 	for _, entry := range secrets {
-		if strings.HasPrefix(entry, environ.TokenVar+"=") {
+		if strings.HasPrefix(entry, wire.EnvExecdToken+"=") {
 			Conceal()
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/execd/environ"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 func config(t *testing.T, vars environ.Vars, args ...string) Config {
@@ -67,9 +68,9 @@ func TestPort(t *testing.T) {
 }
 
 func TestSecretsGoToTheDaemonAlone(t *testing.T) {
-	c := FromEnvironment(nil, []string{"A=1", environ.TokenVar + "=t", environ.TokenHashVar + "=h"}, slog.Default())
+	c := FromEnvironment(nil, []string{"A=1", wire.EnvExecdToken + "=t", wire.EnvExecdTokenSum + "=h"}, slog.Default())
 	require.Equal(t, environ.Vars{"A": "1"}, c.Vars)
-	require.Equal(t, []string{environ.TokenVar + "=t", environ.TokenHashVar + "=h"}, c.Secrets)
+	require.Equal(t, []string{wire.EnvExecdToken + "=t", wire.EnvExecdTokenSum + "=h"}, c.Secrets)
 }
 
 func TestEnvFile(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/execd/environ"
 	"github.com/opensandbox-edge/edge/execd/stream"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -209,7 +210,7 @@ func TestEnvironmentOrder(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("B=file\nC=file\nD=${A}!\n"), 0o600))
 	r := newRegistry(t, func(o *Options) {
 		o.EnvFile = file
-		o.Process = environ.FromList([]string{"PATH=" + os.Getenv("PATH"), "A=proc", "B=proc", "C=proc", environ.TokenVar + "=t"})
+		o.Process = environ.FromList([]string{"PATH=" + os.Getenv("PATH"), "A=proc", "B=proc", "C=proc", wire.EnvExecdToken + "=t"})
 	})
 	_, l := run(t, r, Spec{Command: "echo $A $B $C $D; env | grep -c EXECD_", Env: map[string]string{"C": "request"}})
 	require.Equal(t, []string{"proc file request proc!", "0"}, l.out)

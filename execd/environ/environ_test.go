@@ -8,10 +8,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 func TestFromListHidesCredentials(t *testing.T) {
-	v := FromList([]string{"A=1", "A=2", TokenVar + "=t", TokenHashVar + "=h", "junk", "=x", "B=a=b"})
+	v := FromList([]string{"A=1", "A=2", wire.EnvExecdToken + "=t", wire.EnvExecdTokenSum + "=h", "junk", "=x", "B=a=b"})
 	require.Equal(t, Vars{"A": "1", "B": "a=b"}, v)
 	require.Equal(t, []string{"A=1", "B=a=b", "C="}, v.With(Vars{"C": ""}).List())
 }
@@ -49,7 +51,7 @@ func TestPath(t *testing.T) {
 func TestParse(t *testing.T) {
 	vars, warnings := Parse([]byte(strings.Join([]string{
 		"# comment", "", "  A = 1 ", "PATH=/opt/bin:$PATH", "Q=\"quoted\"", "U=${NOPE}x", "nonsense",
-		"A=2", TokenVar + "=stolen", "CRLF=v\r", "EQ=a=b",
+		"A=2", wire.EnvExecdToken + "=stolen", "CRLF=v\r", "EQ=a=b",
 	}, "\n")), Vars{"PATH": "/bin"})
 	require.Equal(t, Vars{"A": "2", "PATH": "/opt/bin:/bin", "Q": `"quoted"`, "U": "x", "CRLF": "v", "EQ": "a=b"}, vars)
 	require.Equal(t, []string{"line 7 of the env file is not KEY=VALUE"}, warnings)
@@ -76,7 +78,7 @@ func FuzzParse(f *testing.F) {
 		for name, value := range vars {
 			require.True(t, ValidName(name))
 			require.True(t, ValidValue(value))
-			require.NotEqual(t, TokenVar, name)
+			require.NotEqual(t, wire.EnvExecdToken, name)
 		}
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // maxFile bounds the env file: more cannot be passed through exec anyway.
@@ -56,7 +58,7 @@ func Parse(data []byte, process Vars) (vars Vars, warnings []string) {
 			warnings = append(warnings, fmt.Sprintf("line %d of the env file is not KEY=VALUE", number))
 			continue
 		}
-		if name == TokenVar || name == TokenHashVar {
+		if name == wire.EnvExecdToken || name == wire.EnvExecdTokenSum {
 			continue
 		}
 		vars[name], _ = expand(value, process.Lookup)

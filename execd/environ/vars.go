@@ -3,13 +3,8 @@ package environ
 import (
 	"slices"
 	"strings"
-)
 
-// Names of the daemon's own credentials. They are read once and never reach a
-// command, the user process or any other child.
-const (
-	TokenVar     = "EXECD_ACCESS_TOKEN"        // the token in clear
-	TokenHashVar = "EXECD_ACCESS_TOKEN_SHA256" // lower-case hex SHA-256 of it
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Vars is an environment. A nil Vars is empty and may be read, not written.
@@ -21,7 +16,7 @@ func FromList(list []string) Vars {
 	v := make(Vars, len(list))
 	for _, entry := range list {
 		name, value, ok := strings.Cut(entry, "=")
-		if !ok || name == "" || name == TokenVar || name == TokenHashVar {
+		if !ok || name == "" || name == wire.EnvExecdToken || name == wire.EnvExecdTokenSum {
 			continue
 		}
 		if _, seen := v[name]; !seen {

@@ -14,18 +14,13 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/execd/problem"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Options configures a Handler.
 type Options struct {
-	Token     string // the daemon's own credential header, never forwarded
-	RequestID string // the response header with the request's id, which a backend may set itself
-	Log       *slog.Logger
+	Log *slog.Logger
 }
-
-// credentials of the server and the gateway that some SDKs send along with every
-// request; a process in the sandbox has no business with them.
-var credentials = []string{"OPEN-SANDBOX-API-KEY", "OpenSandbox-Secure-Access", "OPENSANDBOX-EGRESS-AUTH"}
 
 // Handler proxies to loopback ports. Make it with New.
 type Handler struct {
@@ -87,16 +82,16 @@ func (h *Handler) ServePath(w http.ResponseWriter, r *http.Request, rest string)
 		apierror.Write(w, err)
 		return
 	}
-	id := w.Header().Get(h.options.RequestID)
-	w.Header().Del(h.options.RequestID) // the backend's headers are added, not set
+	id := w.Header().Get(wire.HeaderRequestID)
+	w.Header().Del(wire.HeaderRequestID) // the backend's headers are added, not set
 	h.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target{port, u, id})))
 }
 
 // identify gives the response the request's id unless the backend did.
 func (h *Handler) identify(res *http.Response) error {
 	t, _ := res.Request.Context().Value(targetKey{}).(target)
-	if res.Header.Get(h.options.RequestID) == "" {
-		res.Header.Set(h.options.RequestID, t.id)
+	if res.Header.Get(wire.HeaderRequestID) == "" {
+		res.Header.Set(wire.HeaderRequestID, t.id)
 	}
 	return nil
 }
@@ -117,8 +112,9 @@ func (h *Handler) rewrite(p *httputil.ProxyRequest) {
 	t := p.In.Context().Value(targetKey{}).(target) //nolint:forcetypeassert // ServePath is the only caller and always sets it
 	p.Out.URL = t.url
 	p.Out.Host = p.In.Host
-	p.Out.Header.Del(h.options.Token)
-	for _, name := range credentials {
+	// SDKs send the credentials of the server and the gateway along with every request;
+	// a process in the sandbox has no business with them.
+	for _, name := range wire.Credentials {
 		p.Out.Header.Del(name)
 	}
 	// Hop-by-hop headers and the forwarding headers are gone by now; the chain is
@@ -143,7 +139,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // the client has left
 	}
-	w.Header().Set(h.options.RequestID, t.id)
+	w.Header().Set(wire.HeaderRequestID, t.id)
 	apierror.Write(w, apierror.New(http.StatusBadGateway, problem.RuntimeError,
 		"Bad Gateway: nothing answers on port %d of the sandbox.", t.port).Because(err))
 }

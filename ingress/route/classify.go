@@ -3,6 +3,8 @@ package route
 import (
 	"net/http"
 	"strings"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Classify decides what a request is for. It is pure, never panics, and allocates
@@ -68,7 +70,7 @@ func (t *Table) classifyAPI(r Request) Verdict {
 	if !ok {
 		return Verdict{Err: errPath}
 	}
-	if !reservedRoot(root) {
+	if !wire.ReservedRoot(root) {
 		if v, ok := t.classifyURI(r.Path); ok {
 			return v
 		}
@@ -79,7 +81,7 @@ func (t *Table) classifyAPI(r Request) Verdict {
 	switch {
 	case publicPath(r.Path):
 		return Verdict{Class: Public}
-	case reservedRoot(root):
+	case wire.ReservedRoot(root):
 		return Verdict{Class: API}
 	}
 	return Verdict{}
@@ -133,7 +135,7 @@ func classifyProxy(path string) (v Verdict, shaped bool) {
 	}
 	segment, rest = nextSegment(rest)
 	id, ok := decodeSegment(segment)
-	if !ok || !validID(id) {
+	if !ok || !wire.ValidID(id) {
 		return Verdict{}, false
 	}
 	if segment, rest = nextSegment(rest); segment != "proxy" {
@@ -167,7 +169,7 @@ func (t *Table) classifyURI(path string) (v Verdict, matched bool) {
 	if !ok {
 		return Verdict{Err: errPath}, true
 	}
-	if !validID(id) {
+	if !wire.ValidID(id) {
 		return Verdict{}, false
 	}
 	segment, rest = nextSegment(rest)
@@ -179,12 +181,16 @@ func (t *Table) classifyURI(path string) (v Verdict, matched bool) {
 		return Verdict{}, false
 	}
 	tok := token{id: id, port: port}
+	plain := reading{prefix: path[:len(path)-len(rest)], path: orRoot(rest)}
 	if expires, after := nextSegment(rest); validExpiry(expires) {
 		if signature, after := nextSegment(after); validSignature(signature) {
-			tok.expires, tok.signature, rest = expires, signature, after
+			tok.expires, tok.signature = expires, signature
+			v := gateway(FormURI, tok, orRoot(after), path[:len(path)-len(after)])
+			v.plain = plain
+			return v, true
 		}
 	}
-	return gateway(FormURI, tok, orRoot(rest), path[:len(path)-len(rest)]), true
+	return gateway(FormURI, tok, plain.path, plain.prefix), true
 }
 
 func gateway(form Form, tok token, path, prefix string) Verdict {

@@ -194,8 +194,44 @@ func TestHostPathHeader(t *testing.T) {
 				require.Equal(t, r.code, got.Err.Code)
 				got.Err = nil
 			}
-			require.Equal(t, r.want, got)
+			require.Equal(t, r.want, got.Shown())
 		})
+	}
+}
+
+func TestUnsignedReading(t *testing.T) {
+	classify := func(host, path, header string) route.Verdict {
+		r := route.Request{Method: "GET", Authority: host, Path: path}
+		if header != "" {
+			r.IngressTo = []string{header}
+		}
+		v := everything(t).Classify(r)
+		require.Nil(t, v.Err)
+		return v
+	}
+	const api = "api.example.com"
+	for path, want := range map[string]string{
+		"/sb/8080/x2qxvk/aabbccddk/v1":       "/x2qxvk/aabbccddk/v1",
+		"/sb/8080/2024/12345678a":            "/2024/12345678a",
+		"/sb/8080/2024/12345678a/":           "/2024/12345678a/",
+		"/sb/8080/static/deadbeef1/%2e%2e/a": "/static/deadbeef1/%2e%2e/a",
+		"/sb/8080/almost/signed":             "/almost/signed",
+		"/sb/8080":                           "/",
+	} {
+		v := classify(api, path, "").Unsigned()
+		require.Equal(t, route.Verdict{Class: route.Gateway, Form: route.FormURI, SandboxID: "sb", Port: 8080, Prefix: "/sb/8080", Path: want}, v, path)
+		require.Equal(t, v, v.Unsigned(), "twice is once")
+	}
+	signed := classify(api, "/sb/8080/x2qxvk/aabbccddk/v1", "")
+	require.Equal(t, "/v1", signed.Path, "the signed reading stays for the sandboxes that demand one")
+	require.Equal(t, "aabbccddk", signed.Signature)
+	for _, v := range []route.Verdict{
+		classify("sb-8080-x2qxvk-8b6de077a.sb.example.com", "/v1", ""), classify(api, "/v1", "sb-8080-x2qxvk-8b6de077a"),
+	} {
+		require.NotEmpty(t, v.Signature)
+		v = v.Unsigned()
+		require.Empty(t, v.Signature+v.ExpiresB36)
+		require.Equal(t, "/v1", v.Path)
 	}
 }
 

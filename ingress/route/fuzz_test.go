@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 var (
@@ -61,7 +62,7 @@ func checkVerdict(t *testing.T, r route.Request, v route.Verdict, wildcard bool)
 		}
 		return
 	}
-	if !idGrammar.MatchString(v.SandboxID) || !route.ValidID(v.SandboxID) || v.Port == 0 {
+	if !idGrammar.MatchString(v.SandboxID) || !wire.ValidID(v.SandboxID) || v.Port == 0 {
 		t.Fatalf("outside the grammar: %+v", v)
 	}
 	if !strings.HasPrefix(v.Path, "/") || strings.ContainsAny(v.Path, " \r\n\x00") {

@@ -5,17 +5,6 @@ import (
 	"strings"
 )
 
-// reservedRoot reports whether a first path segment belongs to the server itself.
-// Such a word is never a sandbox id.
-func reservedRoot(segment string) bool {
-	switch segment {
-	case "v1", "sandboxes", "snapshots", "pools",
-		"health", "status.ok", "metrics", "docs", "redoc", "openapi.json":
-		return true
-	}
-	return false
-}
-
 // publicPath reports whether a path needs no key: exact paths, and the assets below
 // the two documentation pages.
 func publicPath(path string) bool {

@@ -3,12 +3,8 @@ package route
 import (
 	"net/http"
 	"strings"
-)
 
-// The routing headers, in the spelling of net/http's header map.
-const (
-	HeaderIngressTo       = "Opensandbox-Ingress-To"
-	HeaderIngressToLegacy = "Open-Sandbox-Ingress"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Request is all of a request that Classify may look at.
@@ -38,8 +34,8 @@ func FromHTTP(r *http.Request) Request {
 		Method:          r.Method,
 		Authority:       r.Host,
 		HostFields:      r.Header["Host"],
-		IngressTo:       r.Header[HeaderIngressTo],
-		IngressToLegacy: r.Header[HeaderIngressToLegacy],
+		IngressTo:       r.Header[wire.HeaderIngressTo],
+		IngressToLegacy: r.Header[wire.HeaderIngressToLegacy],
 	}
 	req.Path, req.TargetAuthority = splitTarget(r)
 	return req

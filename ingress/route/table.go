@@ -3,6 +3,8 @@ package route
 import (
 	"fmt"
 	"strings"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Settings say which hosts and route forms are served. Proxy routes
@@ -88,7 +90,7 @@ func cleanPrefix(prefix string) (string, error) {
 	if !legalTarget(prefix) || !unambiguous(prefix) || strings.Contains(prefix, "//") {
 		return "", fmt.Errorf("must be a plain path that begins with a slash")
 	}
-	if first, _ := nextSegment(prefix); reservedRoot(first) {
+	if first, _ := nextSegment(prefix); wire.ReservedRoot(first) {
 		return "", fmt.Errorf("%q is a path of the server's own", first)
 	}
 	return prefix, nil

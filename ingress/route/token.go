@@ -3,10 +3,11 @@ package route
 import (
 	"strconv"
 	"strings"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 const (
-	maxID        = 63
 	signatureLen = 9  // 8 hex digits and the key id
 	maxExpiry    = 13 // base-36 digits of 2^64−1
 )
@@ -28,7 +29,7 @@ func parseToken(s string) (token, bool) {
 	var t token
 	if port, ok := parsePort(last); ok {
 		t = token{id: rest, port: port}
-		return t, validID(t.id)
+		return t, wire.ValidID(t.id)
 	}
 	if !validSignature(last) {
 		return token{}, false
@@ -43,7 +44,7 @@ func parseToken(s string) (token, bool) {
 	if t.port, ok = parsePort(last); !ok {
 		return token{}, false
 	}
-	return t, validID(t.id)
+	return t, wire.ValidID(t.id)
 }
 
 // parseHeaderToken reads the value of a routing header: a token, optionally written
@@ -61,22 +62,6 @@ func cutLast(s string) (before, after string, ok bool) {
 		return "", "", false
 	}
 	return s[:i], s[i+1:], true
-}
-
-// ValidID reports whether s can be the id of a sandbox that routes reach:
-// [A-Za-z0-9_-]{1,63} and not the first segment of a path of ours (threat row R5).
-func ValidID(s string) bool { return validID(s) }
-
-func validID(s string) bool {
-	if s == "" || len(s) > maxID {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; !isAlphanumeric(c) && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return !reservedRoot(s)
 }
 
 // parsePort is the one port grammar: 1…65535 in decimal, no sign, no leading zero.

@@ -26,6 +26,21 @@ const (
 	FormHeader        // OpenSandbox-Ingress-To: {id}-{port}
 )
 
+// String is the form's name in metrics, logs and placeholders; "" for FormNone.
+func (f Form) String() string {
+	switch f {
+	case FormDirect:
+		return "direct"
+	case FormWildcard:
+		return "wildcard"
+	case FormURI:
+		return "uri"
+	case FormHeader:
+		return "header"
+	}
+	return ""
+}
+
 // Verdict is the result of Classify, made once per request.
 type Verdict struct {
 	Class Class
@@ -44,9 +59,26 @@ type Verdict struct {
 	// verified by the access decision.
 	ExpiresB36 string
 	Signature  string
+	// plain is the other reading of a uri route that looks signed; see Unsigned.
+	plain reading
 
 	// Err is set when the request is ambiguous or malformed (status 400), uses CONNECT
 	// or TRACE (405) or names a host that is not served (421). Class is then None, and no
 	// handler but the error writer may act on the request.
 	Err *apierror.Error
+}
+
+// reading is where a path was cut into the route and what goes upstream.
+type reading struct{ prefix, path string }
+
+// Unsigned is the verdict for a sandbox that demands no access verification. The two
+// segments that made its uri route look signed are then the application's own, as in
+// /{id}/8080/static/deadbeef1/app.js, and stay in Path (contract 04 §3.3). In the other
+// forms a signature is no part of the path, so they only lose it.
+func (v Verdict) Unsigned() Verdict {
+	if v.Form == FormURI && v.Signature != "" {
+		v.Prefix, v.Path = v.plain.prefix, v.plain.path
+	}
+	v.ExpiresB36, v.Signature, v.plain = "", "", reading{}
+	return v
 }

@@ -5,12 +5,10 @@ import (
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle/api/address"
 	"github.com/opensandbox-edge/edge/lifecycle/api/decode"
 )
-
-// ExecdTokenHeader is the header execd's token travels in.
-const ExecdTokenHeader = "X-EXECD-ACCESS-TOKEN"
 
 // endpointOf answers GET /sandboxes/{id}/endpoints/{port} from memory (contract 01
 // §10, 04 §4). The port need not listen, and the sandbox need not run.
@@ -67,7 +65,7 @@ func (h *Handler) endpointOf(w http.ResponseWriter, r *request) error {
 			headers = map[string]string{}
 		}
 		// This answer is how the client learns the token; it is never stored or logged.
-		headers[ExecdTokenHeader] = token.Reveal()
+		headers[wire.DisplayExecdToken] = token.Reveal()
 	}
 	return writeJSON(w, http.StatusOK, wireEndpoint{Endpoint: resolved.Value, Headers: headers})
 }

@@ -10,7 +10,7 @@ import (
 	"runtime/debug"
 
 	"github.com/opensandbox-edge/edge/apierror"
-	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // fail answers with err and logs it once: faults of the server as errors, the
@@ -41,7 +41,7 @@ func (h *Handler) logFailure(w http.ResponseWriter, r *http.Request, err error) 
 
 // requestID is the log field that ties a line to the answer a client holds.
 func requestID(w http.ResponseWriter) slog.Attr {
-	return slog.String("request_id", w.Header().Get(auth.HeaderRequestID))
+	return slog.String("request_id", w.Header().Get(wire.HeaderRequestID))
 }
 
 // recover turns a panic into a 500. The panic's value is logged only when the Go

@@ -3,13 +3,8 @@ package docker
 import (
 	"strings"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
-)
-
-// Variables the server owns in every sandbox.
-const (
-	envSandboxID  = "OPENSANDBOX_ID"
-	envExecdToken = "EXECD_ACCESS_TOKEN_SHA256"
 )
 
 // allowedEnv are the settings of execd and bootstrap a request may make. Other names
@@ -47,7 +42,7 @@ func environment(spec lifecycle.Spec) ([]string, error) {
 		place[v.Name] = len(out)
 		out = append(out, entry)
 	}
-	return append(out, envSandboxID+"="+spec.ID, envExecdToken+"="+spec.ExecdTokenSHA256), nil
+	return append(out, wire.EnvSandboxID+"="+spec.ID, wire.EnvExecdTokenSum+"="+spec.ExecdTokenSHA256), nil
 }
 
 // checkEnv refuses what the engine or a process would read as something else.

@@ -34,9 +34,6 @@ const (
 	// The underscore keeps the name outside the grammar of claim names, so that no
 	// request can mount the volume.
 	volumePrefix = "opensandbox_execd."
-
-	// labelExecdDigest on an execd image is the SHA-256 of its /execd, for people and checks.
-	labelExecdDigest = "opensandbox.io/execd-digest"
 )
 
 var errImageAbsent = errors.New("the image is not on the engine")

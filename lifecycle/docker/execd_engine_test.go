@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/docker/enginetest"
 )
@@ -188,7 +189,7 @@ func TestPinnedExecd(t *testing.T) {
 	cli := engineClient(t)
 	found, err := cli.ImageInspect(t.Context(), execdImage())
 	require.NoError(t, err)
-	pinned := found.Config.Labels[labelExecdDigest]
+	pinned := found.Config.Labels[wire.LabelExecdDigest]
 	require.Len(t, pinned, 64)
 	right := open(t, func(o *Options) { o.ExecdDigest = pinned })
 	require.NotNil(t, right.execd.ready.Load())

@@ -7,39 +7,39 @@ import (
 	"strings"
 	"time"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
 // Labels of contract 02 §2. They are written once and never change; external scripts
 // filter on LabelID and LabelSidecarFor.
 const (
-	LabelID            = "opensandbox.io/id"
-	LabelExpiresAt     = "opensandbox.io/expires-at"
-	LabelManualCleanup = "opensandbox.io/manual-cleanup"
-	LabelPlatformOS    = "opensandbox.io/platform-os"
-	LabelPlatformArch  = "opensandbox.io/platform-arch"
-	LabelSnapshotID    = "opensandbox.io/snapshot-id"
-	LabelRenewExtend   = "opensandbox.io/access-renew-extend-seconds"
-	LabelProxyPort     = "opensandbox.io/embedding-proxy-port"
-	LabelHTTPPort      = "opensandbox.io/http-port"
-	LabelEgressToken   = "opensandbox.io/egress-auth-token"
-	LabelOSSFSMounts   = "opensandbox.io/ossfs-mounts"
-	LabelManagedBy     = "opensandbox.io/volume-managed-by"
-	LabelSidecarFor    = "opensandbox.io/egress-sidecar-for"
+	LabelID            = wire.LabelPrefix + "id"
+	LabelExpiresAt     = wire.LabelPrefix + "expires-at"
+	LabelManualCleanup = wire.LabelPrefix + "manual-cleanup"
+	LabelPlatformOS    = wire.LabelPrefix + "platform-os"
+	LabelPlatformArch  = wire.LabelPrefix + "platform-arch"
+	LabelSnapshotID    = wire.LabelPrefix + "snapshot-id"
+	LabelRenewExtend   = wire.LabelPrefix + "access-renew-extend-seconds"
+	LabelProxyPort     = wire.LabelPrefix + "embedding-proxy-port"
+	LabelHTTPPort      = wire.LabelPrefix + "http-port"
+	LabelEgressToken   = wire.LabelPrefix + "egress-auth-token"
+	LabelOSSFSMounts   = wire.LabelPrefix + "ossfs-mounts"
+	LabelManagedBy     = wire.LabelPrefix + "volume-managed-by"
+	LabelSidecarFor    = wire.LabelPrefix + "egress-sidecar-for"
 )
 
 // Labels of our own, ignored by the reference.
 const (
 	// LabelInstance names the server that created an object.
-	LabelInstance = "opensandbox.io/instance"
+	LabelInstance = wire.LabelPrefix + "instance"
 	// LabelSeed is a JSON seed: what the other labels cannot carry exactly.
-	LabelSeed = "opensandbox.io/seed"
+	LabelSeed = wire.LabelPrefix + "seed"
 	// LabelAuxiliary marks short-lived containers and the execd volume.
-	LabelAuxiliary = "opensandbox.io/auxiliary"
+	LabelAuxiliary = wire.LabelPrefix + "auxiliary"
 )
 
 const (
-	reservedPrefix = "opensandbox.io/"
 	// managedByServer is the value of LabelManagedBy on a volume the server may remove.
 	managedByServer = "server"
 	// timeFormat is the reference's: ISO 8601 with a numeric offset and microseconds.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -171,7 +172,7 @@ func FuzzReadSeed(f *testing.F) {
 		require.LessOrEqual(t, len(got.Metadata), maxSeedMetadata)
 		for k, v := range got.Metadata {
 			require.True(t, utf8.ValidString(k) && utf8.ValidString(v))
-			require.False(t, strings.HasPrefix(k, reservedPrefix))
+			require.False(t, strings.HasPrefix(k, wire.LabelPrefix))
 		}
 		_, err := json.Marshal(got)
 		require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/go-connections/nat"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // portAttempts is how often a create is tried when its host ports turn out taken.
@@ -18,8 +19,8 @@ const portAttempts = 4
 
 // The two ports the contract publishes, with the label that names each host port.
 var publishedPorts = []struct{ port, label string }{
-	{"44772/tcp", LabelProxyPort},
-	{"8080/tcp", LabelHTTPPort},
+	{strconv.Itoa(int(wire.PortExecd)) + "/tcp", LabelProxyPort},
+	{strconv.Itoa(int(wire.PortWeb)) + "/tcp", LabelHTTPPort},
 }
 
 // hostPorts are the host ports of one sandbox. The labels must name them, and labels can

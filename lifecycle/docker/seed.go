@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -27,7 +28,7 @@ const (
 
 // foreignPrefixes are labels that tools and images put on a container; on containers of
 // the reference they are not the user's metadata (contract 02 §10).
-var foreignPrefixes = []string{reservedPrefix, "org.opencontainers.image.", "com.docker.", "desktop.docker."}
+var foreignPrefixes = []string{wire.LabelPrefix, "org.opencontainers.image.", "com.docker.", "desktop.docker."}
 
 // readSeed rebuilds the creation-time record from labels. They are untrusted: anyone
 // who can build an image chooses its labels. What has a wrong type or size is left
@@ -102,7 +103,7 @@ func decodeSeed(text string) (seed, error) {
 		return seed{}, fmt.Errorf("too large")
 	}
 	for key, value := range s.Metadata {
-		if !metadataEntry(key, value) || strings.HasPrefix(key, reservedPrefix) {
+		if !metadataEntry(key, value) || strings.HasPrefix(key, wire.LabelPrefix) {
 			return seed{}, fmt.Errorf("bad metadata")
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle/api/address"
 )
 
@@ -54,9 +55,9 @@ func TestResolve(t *testing.T) {
 		return address.Config{Gateway: &address.Gateway{Mode: mode, Address: at, PublicPort: port}}
 	}
 	published := map[uint16]netip.AddrPort{
-		address.Execd: netip.MustParseAddrPort("0.0.0.0:40001"), address.Web: netip.MustParseAddrPort("127.0.0.1:40002"),
+		wire.PortExecd: netip.MustParseAddrPort("0.0.0.0:40001"), wire.PortWeb: netip.MustParseAddrPort("127.0.0.1:40002"),
 	}
-	routed := func(to string) map[string]string { return map[string]string{address.RoutingHeader: to} }
+	routed := func(to string) map[string]string { return map[string]string{wire.DisplayIngressTo: to} }
 	for _, tc := range []struct {
 		name   string
 		config address.Config

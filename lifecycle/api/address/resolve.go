@@ -9,17 +9,8 @@ import (
 	"strings"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
-
-// Execd and Web are the sandbox ports a container engine may have published; every
-// other port is then reached through execd.
-const (
-	Execd uint16 = 44772
-	Web   uint16 = 8080
-)
-
-// RoutingHeader carries the route in header mode.
-const RoutingHeader = "OpenSandbox-Ingress-To"
 
 // maxLabel is the longest DNS label in octets.
 const maxLabel = 63
@@ -56,7 +47,7 @@ type Endpoint struct {
 
 // Resolve writes the endpoint of a target.
 func (c Config) Resolve(t Target) (Endpoint, error) {
-	e := Endpoint{Value: t.proxyRoute(), ToExecd: t.Port == Execd}
+	e := Endpoint{Value: t.proxyRoute(), ToExecd: t.Port == wire.PortExecd}
 	if c.Gateway != nil {
 		e.Headers = c.Gateway.headers(t)
 		if t.Via == ViaServer {
@@ -68,7 +59,7 @@ func (c Config) Resolve(t Target) (Endpoint, error) {
 	}
 	if t.Via == ViaConfigured {
 		if value, throughExecd, ok := c.published(t); ok {
-			e.Value, e.ToExecd = value, throughExecd || t.Port == Execd
+			e.Value, e.ToExecd = value, throughExecd || t.Port == wire.PortExecd
 		}
 	}
 	return e, nil
@@ -90,10 +81,10 @@ func (c Config) published(t Target) (value string, throughExecd, ok bool) {
 	if c.PublishedHost == "" {
 		return "", false, false
 	}
-	if web, found := t.Published[Web]; found && t.Port == Web {
+	if web, found := t.Published[wire.PortWeb]; found && t.Port == wire.PortWeb {
 		return c.hostPort(web), false, true
 	}
-	if execd, found := t.Published[Execd]; found {
+	if execd, found := t.Published[wire.PortExecd]; found {
 		return c.hostPort(execd) + "/proxy/" + t.port(), true, true
 	}
 	return "", false, false
@@ -125,7 +116,7 @@ func (g *Gateway) headers(t Target) map[string]string {
 	if g.Mode != Header {
 		return nil
 	}
-	return map[string]string{RoutingHeader: t.label()}
+	return map[string]string{wire.DisplayIngressTo: t.label()}
 }
 
 // at puts the public port behind the host part of an address that names none.

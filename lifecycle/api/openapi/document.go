@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Title and Version head the document (contract 01 §15).
@@ -82,7 +84,7 @@ func JSON() ([]byte, error) {
 		},
 		"paths": paths,
 		"components": object{
-			"securitySchemes": object{"apiKey": object{"type": "apiKey", "in": "header", "name": "OPEN-SANDBOX-API-KEY"}},
+			"securitySchemes": object{"apiKey": object{"type": "apiKey", "in": "header", "name": wire.DisplayAPIKey}},
 			"schemas":         schemas,
 		},
 	})

@@ -1,0 +1,25 @@
+package wire
+
+// Headers with a meaning for us, in the spelling of net/http's header map.
+const (
+	HeaderAPIKey       = "Open-Sandbox-Api-Key"      // the API key (contract 01 §2)
+	HeaderExecdToken   = "X-Execd-Access-Token"      // the token of a sandbox's execd (contract 06 §2)
+	HeaderEgressToken  = "Opensandbox-Egress-Auth"   // the token of its egress sidecar
+	HeaderSecureAccess = "Opensandbox-Secure-Access" // the token of a secured sandbox
+	HeaderAccessRenew  = "Opensandbox-Access-Renew"  // "skip": the request is no access
+
+	HeaderIngressTo       = "Opensandbox-Ingress-To" // the route, on header routes
+	HeaderIngressToLegacy = "Open-Sandbox-Ingress"
+
+	HeaderRequestID = "X-Request-Id" // names one request in answers and logs (contract 01 §3)
+)
+
+// The same names as answers and messages spell them.
+const (
+	DisplayAPIKey     = "OPEN-SANDBOX-API-KEY"
+	DisplayExecdToken = "X-EXECD-ACCESS-TOKEN"
+	DisplayIngressTo  = "OpenSandbox-Ingress-To"
+)
+
+// Credentials are the headers that carry a key or token of ours.
+var Credentials = []string{HeaderAPIKey, HeaderExecdToken, HeaderEgressToken, HeaderSecureAccess}

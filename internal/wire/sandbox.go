@@ -1,0 +1,21 @@
+package wire
+
+// The ports with a meaning in every sandbox.
+const (
+	PortExecd  uint16 = 44772 // the daemon
+	PortEgress uint16 = 18080 // the egress sidecar
+	PortWeb    uint16 = 8080  // the application's, which engines may publish
+)
+
+// The variables that the server sets in every sandbox and its daemon reads.
+const (
+	EnvSandboxID     = "OPENSANDBOX_ID"
+	EnvExecdToken    = "EXECD_ACCESS_TOKEN"        // the token in clear
+	EnvExecdTokenSum = "EXECD_ACCESS_TOKEN_SHA256" // lower-case hex SHA-256 of it
+)
+
+// Labels on backend objects.
+const (
+	LabelPrefix      = "opensandbox.io/"            // reserved: clients may not write such labels
+	LabelExecdDigest = LabelPrefix + "execd-digest" // on an execd image: the SHA-256 of its /execd, for people and checks
+)
