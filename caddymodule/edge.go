@@ -38,10 +38,11 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 	proxy, err := ingress.New(ingress.Options{
 		Directory: s.opened.directory, Upstreams: s.opened.upstreams, Table: effective.table, Keys: effective.keySet,
 		Toucher: s.opened.renewal, CORS: effective.cors,
-		CodePrefix: strings.ToUpper(s.opened.service.RuntimeName()),
-		OnGranted:  liftTimeouts,
-		Metrics:    s.metrics.traffic,
-		Logger:     s.root.logger().With("part", "ingress"),
+		CodePrefix:         strings.ToUpper(s.opened.service.RuntimeName()),
+		ForwardCredentials: c.Server.ForwardCreds,
+		OnGranted:          liftTimeouts,
+		Metrics:            s.metrics.traffic,
+		Logger:             s.root.logger().With("part", "ingress"),
 	})
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/config"
+	"github.com/opensandbox-edge/edge/lifecycle/docker"
 )
 
 // create asks for a sandbox and returns the answer.
@@ -40,8 +41,7 @@ func TestRegistriesOfTheFileDecide(t *testing.T) {
 	}
 }
 
-// Endpoints on published ports name a host that clients can reach (contract 02 §7.3), and
-// it is never dialled by the server itself.
+// Endpoints on published ports name a host that clients can reach (contract 02 §7.3).
 func TestPublishedHostIsForClients(t *testing.T) {
 	c := &config.Config{}
 	c.Server.Host, c.Docker.HostIP, c.Docker.Publish = "0.0.0.0", "host.docker.internal", true
@@ -51,7 +51,6 @@ func TestPublishedHostIsForClients(t *testing.T) {
 	require.NotEmpty(t, addresses(c, nil).PublishedHost)
 	c.Server.Host = "192.0.2.7"
 	require.Equal(t, "192.0.2.7", addresses(c, nil).PublishedHost)
-	require.Zero(t, dockerOptions(c, nil).PublishedHost)
 	c.Docker.Publish = false
 	require.Empty(t, addresses(c, nil).PublishedHost)
 }
@@ -88,3 +87,37 @@ func TestDaemonWithItsTokenNeedsNoKey(t *testing.T) {
 	}
 }
 
+func TestDockerOptionsOfTheFile(t *testing.T) {
+	loaded, err := config.Parse(config.Options{Lookup: func(string) (string, bool) { return "", false }}, []byte(`
+[runtime]
+type = "docker"
+execd_image = "demo"
+[docker]
+pids_limit = -1
+share_registry_auth = false
+`))
+	require.NoError(t, err)
+	o := dockerOptions(loaded.Config, nil)
+	require.Equal(t, docker.AdoptUnclaimed, o.Adopt)
+	require.Equal(t, defaultInstance, o.Instance)
+	require.EqualValues(t, -1, o.PidsLimit)
+	require.False(t, o.ShareRegistryAuth)
+	require.Nil(t, o.Publish)
+	loaded.Config.Docker.ShareRegistryAuth, loaded.Config.Docker.Publish = true, true
+	o = dockerOptions(loaded.Config, nil)
+	require.True(t, o.ShareRegistryAuth)
+	require.NotNil(t, o.Publish)
+}
+
+// Cookies reach a sandbox on a direct route only where the file asks for it; a reload decides.
+func TestForwardCredentialsFollowsTheFile(t *testing.T) {
+	r := newRig(t)
+	port := r.place(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Header.Get("Cookie")) }))
+	path := r.toml(testKey)
+	r.load(path)
+	target := fmt.Sprintf("/sandboxes/%s/proxy/%d/", sandboxID, port)
+	require.Empty(t, r.do(http.MethodGet, target, "Cookie: a=b").body)
+	edit(t, path, "[server]", "[server]\nforward_credentials = true")
+	r.load(path)
+	require.Equal(t, "a=b", r.do(http.MethodGet, target, "Cookie: a=b").body)
+}

@@ -57,6 +57,7 @@ func openParts(ctx context.Context, s *state, c *config.Config, r Runtime) (_ *p
 		AllowedRegistries: c.Image.AllowedRegistries,
 		DeniedRegistries:  c.Image.DeniedRegistries,
 		HostNetwork:       c.Runtime.Type == config.RuntimeDocker && c.Docker.NetworkMode == "host",
+		HostPorts:         c.Docker.HostModePorts,
 		ReadyTimeout:      c.Docker.ExecdStartTimeout,
 		MaxConcurrent:     c.Server.ThreadPoolSize,
 		MaxPendingCreates: noLimit(c.Server.MaxPending),

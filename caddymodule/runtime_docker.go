@@ -44,6 +44,7 @@ func dockerOptions(c *config.Config, log *slog.Logger) docker.Options {
 		PidsLimit:          c.Docker.PidsLimit,
 		AppArmorProfile:    c.Docker.AppArmorProfile,
 		SeccompProfile:     c.Docker.SeccompProfile,
+		ShareRegistryAuth:  c.Docker.ShareRegistryAuth,
 		OCIRuntime:         c.SecureRuntime.EffectiveDocker(),
 		Logger:             log,
 	}

@@ -55,6 +55,8 @@ func assign(k *Key, target, raw any, home homes) string {
 		*target.(*bool) = b
 	case TextList, PathList, SecretList:
 		return assignList(k, target, raw, home)
+	case PortList:
+		return assignPorts(target, raw)
 	case TextMap:
 		return assignMap(target, raw)
 	}
@@ -208,6 +210,23 @@ func assignList(k *Key, target, raw any, home homes) string {
 		return ""
 	}
 	*target.(*[]string) = values
+	return ""
+}
+
+func assignPorts(target, raw any) string {
+	list, ok := raw.([]any)
+	if !ok {
+		return "Input should be a valid list"
+	}
+	ports := make([]uint16, 0, len(list))
+	for i, raw := range list {
+		n, ok := toInt(raw)
+		if !ok || n < 1 || n > 65535 {
+			return fmt.Sprintf("Entry %d: Input should be a port, 1 to 65535", i+1)
+		}
+		ports = append(ports, uint16(n))
+	}
+	*target.(*[]uint16) = ports
 	return ""
 }
 

@@ -34,6 +34,9 @@ func (d *decoder) conflicts() {
 	if c.Runtime.Type == RuntimeDocker && c.Docker.NetworkMode == "host" && c.Egress.Image != "" {
 		warn("egress.image", "networkPolicy needs docker.network_mode = \"bridge\"; with \"host\" such requests are refused")
 	}
+	if c.Runtime.Type == RuntimeDocker && c.Docker.NetworkMode != "host" && given("docker.host_mode_ports") {
+		warn("docker.host_mode_ports", "has no effect without docker.network_mode = \"host\"")
+	}
 	if c.Ingress.Mode != ModeGateway && given("ingress.public_port") {
 		warn("ingress.public_port", "has no effect without ingress.mode = \"gateway\"")
 	}

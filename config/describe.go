@@ -15,7 +15,7 @@ const (
 
 var kindZH = map[Kind]string{
 	Text: "字符串", Path: "路径", Integer: "整数", Number: "数字", Boolean: "布尔值", TextList: "字符串列表",
-	PathList: "路径列表", TextMap: "字符串表", Secret: "机密字符串", SecretList: "机密字符串列表",
+	PathList: "路径列表", PortList: "端口列表", TextMap: "字符串表", Secret: "机密字符串", SecretList: "机密字符串列表",
 }
 
 // bounds describes which values a key takes: "1 to 65535", "at least 1", "one of …"; "" = any.

@@ -8,7 +8,8 @@ type DockerRuntime struct {
 	NetworkMode       string // "host", "bridge" or a network's name, case kept
 	APITimeout        time.Duration
 	HostIP            string
-	Adopt             string // "all" | "own"
+	HostModePorts     []uint16
+	Adopt             string // "unclaimed" | "own" | "all"
 	Instance          string // "" = the unnamed instance
 	Publish           bool
 	DropCapabilities  []string
@@ -16,6 +17,7 @@ type DockerRuntime struct {
 	NoNewPrivileges   bool
 	SeccompProfile    string
 	PidsLimit         int64 // 0 = unlimited
+	ShareRegistryAuth bool
 	PendingFailureTTL time.Duration // accepted and without effect
 	ExecdStartTimeout time.Duration
 }
@@ -53,9 +55,16 @@ var dockerSection = Section{
 			at:     func(c *Config, _ int) any { return &c.Docker.HostIP },
 		},
 		{
-			Name: "adopt", Kind: Text, Default: "all", Enum: []string{"all", "own"}, NewKey: true,
-			Doc: "Which sandboxes found on the engine are taken over at start: all = every one that carries OpenSandbox labels; own = only those of this instance. Use own, and an instance name, when several servers share an engine.",
-			ZH:  "启动时接管引擎上的哪些沙箱：all = 带有 OpenSandbox 标签的全部；own = 仅本实例创建的。多个服务器共享一个引擎时请使用 own 并设置 instance。",
+			Name: "host_mode_ports", Kind: PortList, Absent: "the daemon's port alone", NewKey: true,
+			Sample: "[8080]",
+			Doc:    "Ports of the machine that count as the sandbox's with network_mode = \"host\", beside the daemon's; requests for other ports are refused, because they would reach the machine's own services.",
+			ZH:     "使用 host 网络时，除守护进程端口外视为沙箱端口的宿主机端口；对其他端口的请求会被拒绝，以免访问宿主机自身的服务。",
+			at:     func(c *Config, _ int) any { return &c.Docker.HostModePorts },
+		},
+		{
+			Name: "adopt", Kind: Text, Default: "unclaimed", Enum: []string{"unclaimed", "own", "all"}, NewKey: true,
+			Doc: "Which sandboxes found on the engine this server works with, beside those of its own instance: \"unclaimed\" takes those that name no instance, which are the reference server's; \"own\" takes none; \"all\" takes those of every other instance, too. Give every server that shares an engine an instance name; all is for taking over from one that is gone.",
+			ZH:  "除本实例的沙箱外，还接管引擎上的哪些沙箱：unclaimed = 未标明实例的沙箱（即参考实现服务器创建的）；own = 不接管；all = 包括其他实例的沙箱。多个服务器共享一个引擎时请分别设置 instance；all 仅用于接管已下线服务器的沙箱。",
 			at:  func(c *Config, _ int) any { return &c.Docker.Adopt },
 		},
 		{
@@ -106,6 +115,13 @@ var dockerSection = Section{
 			ZH:      "单个沙箱的进程与线程数上限；0、-1 或 \"null\" = 不限制。",
 			Example: perRuntime("4096", ""),
 			at:      func(c *Config, _ int) any { return &c.Docker.PidsLimit },
+		},
+		{
+			Name: "share_registry_auth", Kind: Boolean, Default: true, NewKey: true,
+			Doc:     "Let create requests that bring no registry credentials pull images with the registry logins of the server's user. Whoever may create sandboxes can then use every image those logins reach.",
+			ZH:      "允许未携带仓库凭据的创建请求使用服务器用户的镜像仓库登录信息拉取镜像。开启后，能创建沙箱的人即可使用这些登录可访问的全部镜像。",
+			Example: perRuntime("false", ""),
+			at:      func(c *Config, _ int) any { return &c.Docker.ShareRegistryAuth },
 		},
 		{
 			Name: "pending_failure_ttl_seconds", Kind: Integer, Default: 3600, Min: bound(0), NewKey: true, Inert: true,

@@ -12,6 +12,7 @@ const (
 	Boolean    Kind = "boolean"
 	TextList   Kind = "list of strings"
 	PathList   Kind = "list of paths"
+	PortList   Kind = "list of ports"
 	TextMap    Kind = "table of strings"
 	Secret     Kind = "secret string" // masked in every output; may be "${NAME}"
 	SecretList Kind = "list of secret strings"

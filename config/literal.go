@@ -43,6 +43,12 @@ func literal(target any) string {
 			quoted[i] = quote(s)
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
+	case *[]uint16:
+		ports := make([]string, len(*t))
+		for i, n := range *t {
+			ports[i] = strconv.Itoa(int(n))
+		}
+		return "[" + strings.Join(ports, ", ") + "]"
 	case *map[string]string:
 		return literalMap(*t)
 	}

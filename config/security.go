@@ -38,6 +38,7 @@ func (l *Loaded) Security() []Finding {
 	a.credentials()
 	a.listener()
 	a.sandboxAccess()
+	a.forwarding()
 	a.limits()
 	if l.Config.Runtime.Type == RuntimeDocker {
 		a.docker()
@@ -151,6 +152,12 @@ func (a *audit) sandboxAccess() {
 	}
 	if s.RequireAccess == "none" {
 		a.warn("server.require_access", "is none: whoever learns a sandbox id reaches every port of it but the daemon's")
+	}
+}
+
+func (a *audit) forwarding() {
+	if a.config.Server.ForwardCreds {
+		a.warn("server.forward_credentials", "is on: sandboxes under /sandboxes share one web origin, so one can receive a browser's credentials for another")
 	}
 }
 

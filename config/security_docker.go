@@ -23,7 +23,10 @@ func (a *audit) docker() {
 		a.warn("docker.publish", "published ports bypass the server and its access checks")
 	}
 	if d.Adopt == "all" {
-		a.warn("docker.adopt", "is all: sandboxes that another server created on this engine are taken over and expire here")
+		a.warn("docker.adopt", "is all: sandboxes that another server created on this engine are taken over and expire here, while that server works on them, too")
+	}
+	if d.ShareRegistryAuth {
+		a.warn("docker.share_registry_auth", "is on: whoever may create sandboxes pulls with the registry logins of the server's user")
 	}
 	if missing := missingCapabilities(d.DropCapabilities); len(missing) > 0 {
 		a.warn("docker.drop_capabilities", "sandboxes keep "+strings.Join(missing, ", ")+", which the default takes away")

@@ -21,10 +21,12 @@ api_keys = ["short"]
 eip = "api.example.com"
 cors_origins = ["http://console.example.com"]
 execd_access_token = false
+forward_credentials = true
 limit_concurrency = 0
 [docker]
 host = "tcp://10.0.0.1:2375"
 publish = true
+adopt = "all"
 drop_capabilities = ["CAP_NET_RAW"]
 no_new_privileges = false
 apparmor_profile = "unconfined"

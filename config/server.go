@@ -22,6 +22,7 @@ type Server struct {
 	TLSCertFile    string
 	TLSKeyFile     string
 	RequireAccess  string // "none" | "key"
+	ForwardCreds   bool
 	ExecdToken     bool
 	Docs           bool
 	StrictModes    bool
@@ -152,6 +153,12 @@ var serverSection = Section{
 			Doc: "What a request into a sandbox must show: none = the unguessable sandbox id is enough, as published clients expect; key = the API key. The daemon's port asks for the sandbox's own token instead, which endpoint answers carry; with key, a daemon without a token (execd_access_token = false) asks for the API key, too.",
 			ZH:  "访问沙箱时需要出示的凭证：none = 仅凭不可猜测的沙箱 ID（已发布的客户端按此工作）；key = API 密钥。守护进程端口改为要求端点信息中携带的沙箱令牌；若守护进程没有令牌（execd_access_token = false），key 模式下同样要求 API 密钥。",
 			at:  func(c *Config, _ int) any { return &c.Server.RequireAccess },
+		},
+		{
+			Name: "forward_credentials", Kind: Boolean, Default: false, NewKey: true, Live: true,
+			Doc: "Let the headers Cookie and Authorization of requests on /sandboxes/{id}/proxy/{port} through to the sandbox. All sandboxes and the API share one web origin there, so a browser's credentials for one would reach another. Gateway routes pass them in any case.",
+			ZH:  "将 /sandboxes/{id}/proxy/{port} 请求中的 Cookie 与 Authorization 请求头传入沙箱。该路径下所有沙箱与 API 同源，浏览器的凭据可能因此泄露给其他沙箱。网关路由始终会传递这些请求头。",
+			at:  func(c *Config, _ int) any { return &c.Server.ForwardCreds },
 		},
 		{
 			Name: "execd_access_token", Kind: Boolean, Default: true, NewKey: true,

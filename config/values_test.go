@@ -69,7 +69,9 @@ var fieldCases = []struct{ section, line, message string }{
 	{"docker", `network_mode = "My-Net"`, ""},
 	{"docker", `network_mode = "a b"`, "Input should be host, bridge or the name"},
 	{"docker", `api_timeout = 0`, "Input should be greater than or equal to 1"},
-	{"docker", `adopt = "some"`, "Input should be 'all' or 'own'"},
+	{"docker", `adopt = "some"`, "Input should be 'unclaimed', 'own' or 'all'"},
+	{"docker", `host_mode_ports = 8080`, "Input should be a valid list"},
+	{"docker", `host_mode_ports = [8080, 0]`, "Entry 2: Input should be a port, 1 to 65535"},
 	{"docker", `instance = "a/b"`, "Input should be up to 63 letters"},
 	{"docker", `host = "/var/run/docker.sock"`, "Input should be unix:///path or tcp://host:port."},
 	{"docker", `drop_capabilities = []`, ""},
@@ -142,6 +144,7 @@ func TestUnitsAndSpecialValues(t *testing.T) {
 [docker]
 pids_limit = "null"
 network_mode = "MyNet"
+host_mode_ports = ["8080", 9000]
 seccomp_profile = "~/seccomp.json"
 [server]
 host = "[::1]"
@@ -159,6 +162,7 @@ file_path = "~/x.log"
 	require.Equal(t, "WARNING", l.Config.Log.Level)
 	require.Equal(t, "WARN", l.Config.Log.Slog().String())
 	require.Equal(t, "/home/u/x.log", l.Config.Log.FilePath)
+	require.Equal(t, []uint16{8080, 9000}, l.Config.Docker.HostModePorts)
 
 	k, err := parse(kubernetesMinimal + "[kubernetes]\nsandbox_create_poll_interval_seconds = 0.25\nworkload_provider = \"BatchSandbox\"\n")
 	require.NoError(t, err)

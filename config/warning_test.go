@@ -53,6 +53,7 @@ func TestConflicts(t *testing.T) {
 		{minimal + "[egress]\nmode = \"dns\"\n", "egress.mode: has no effect without egress.image"},
 		{minimal + "[egress]\nimage = \"e:1\"\n", "egress.image: networkPolicy needs docker.network_mode"},
 		{minimal + "[ingress]\npublic_port = 1\n", "ingress.public_port: has no effect"},
+		{minimal + "[docker]\nnetwork_mode = \"bridge\"\nhost_mode_ports = [80]\n", "docker.host_mode_ports: has no effect without"},
 		{kubernetesMinimal + "[kubernetes]\nbatchsandbox_template_file = \"/nowhere.yaml\"\n", "kubernetes.batchsandbox_template_file: the file /nowhere.yaml does not exist"},
 		{kubernetesMinimal + "[kubernetes]\nbatchsandbox_template_file = \"" + write(t, "t.yaml", "- a\n", 0o600) + "\"\n", "the file is not a YAML mapping"},
 		{minimal + "[server]\nlog_level = \"DEBUG\"\n", "server.log_level: is an old name; it is used as log.level"},
