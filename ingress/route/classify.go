@@ -35,7 +35,7 @@ func (t *Table) Classify(r Request) Verdict {
 		return t.classifyAPI(r)
 	default:
 		// Probes address a server by whatever name they have for it.
-		if r.Path == "/health" {
+		if probePath(r.Path) {
 			return Verdict{Class: Public}
 		}
 		return Verdict{Err: errMisdirected}
@@ -95,7 +95,7 @@ func (t *Table) classifyGateway(r Request) Verdict {
 	if v, ok := t.classifyURI(r.Path); ok {
 		return v
 	}
-	if r.Path == "/health" || r.Path == "/status.ok" {
+	if probePath(r.Path) {
 		return Verdict{Class: Public}
 	}
 	return Verdict{Err: errNoRoute}

@@ -120,6 +120,7 @@ func TestHostPathHeader(t *testing.T) {
 
 		// Gateway hosts carry no API.
 		{name: "gateway health", host: gw, path: "/health", want: public},
+		{name: "gateway status", host: gw, path: "/status.ok", want: public},
 		{name: "gateway has no api", host: gw, path: "/v1/sandboxes", code: route.CodeBadRoute},
 		{name: "gateway has no proxy routes", host: gw, path: "/sandboxes/x/proxy/80/", code: route.CodeBadRoute},
 		{name: "gateway has no docs", host: gw, path: "/docs", code: route.CodeBadRoute},
@@ -131,6 +132,8 @@ func TestHostPathHeader(t *testing.T) {
 		{name: "wildcard proxy path", host: sb, path: "/sandboxes/x/proxy/80/", want: gateway(route.FormWildcard, uuid, 8080, "", "/sandboxes/x/proxy/80/")},
 		{name: "wildcard docs", host: sb, path: "/docs", want: gateway(route.FormWildcard, uuid, 8080, "", "/docs")},
 		{name: "wildcard health", host: sb, path: "/health", want: gateway(route.FormWildcard, uuid, 8080, "", "/health")},
+		{name: "wildcard status", host: sb, path: "/status.ok", want: gateway(route.FormWildcard, uuid, 8080, "", "/status.ok")},
+		{name: "header status", host: apiHost, path: "/status.ok", header: "x-80", want: gateway(route.FormHeader, "x", 80, "", "/status.ok")},
 		{name: "wildcard metrics", host: sb, path: "/metrics", want: gateway(route.FormWildcard, uuid, 8080, "", "/metrics")},
 		{name: "wildcard with a routing header", host: sb, path: "/", header: "other-1", want: gateway(route.FormWildcard, uuid, 8080, "", "/")},
 		{name: "wildcard case, dot and port", host: "SB-8080.SB.Example.COM.:443", path: "/", want: gateway(route.FormWildcard, "sb", 8080, "", "/")},
@@ -166,6 +169,8 @@ func TestHostPathHeader(t *testing.T) {
 		{name: "unknown host", host: "evil.example", path: "/v1/sandboxes", code: route.CodeMisdirected},
 		{name: "unknown host with header", host: "evil.example", path: "/", header: "x-80", code: route.CodeMisdirected},
 		{name: "probe on an unknown host", host: "10.0.0.7:8080", path: "/health", want: public},
+		{name: "other probe on an unknown host", host: "10.0.0.7:8080", path: "/status.ok", want: public},
+		{name: "nothing below a probe", host: "10.0.0.7:8080", path: "/status.ok/", code: route.CodeMisdirected},
 		{name: "loopback is always known", host: "127.0.0.1:8080", path: "/v1/sandboxes", want: api},
 		{name: "localhost is always known", host: "localhost", path: "/v1/sandboxes", want: api},
 		{name: "IPv6 loopback", host: "[::1]:8080", path: "/v1/sandboxes", want: api},

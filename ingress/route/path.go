@@ -5,14 +5,17 @@ import (
 	"strings"
 )
 
+// probePath reports whether a path is a liveness probe's (contract 04 §7.5).
+func probePath(path string) bool { return path == "/health" || path == "/status.ok" }
+
 // publicPath reports whether a path needs no key: exact paths, and the assets below
 // the two documentation pages.
 func publicPath(path string) bool {
 	switch path {
-	case "/health", "/status.ok", "/openapi.json", "/docs", "/redoc":
+	case "/openapi.json", "/docs", "/redoc":
 		return true
 	}
-	return strings.HasPrefix(path, "/docs/") || strings.HasPrefix(path, "/redoc/")
+	return probePath(path) || strings.HasPrefix(path, "/docs/") || strings.HasPrefix(path, "/redoc/")
 }
 
 // nextSegment cuts the first segment off an escaped path that begins with a slash.

@@ -118,8 +118,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if m.redirect != "" {
 		return redirect(w, r, m.redirect)
 	}
-	serve, ok := m.methods[r.Method]
-	if !ok {
+	serve := m.serving(r.Method)
+	if serve == nil {
 		w.Header().Set("Allow", m.allow())
 		return apierror.New(http.StatusMethodNotAllowed, "GENERAL::METHOD_NOT_ALLOWED",
 			"This path does not support the request's method.")

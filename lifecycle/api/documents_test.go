@@ -21,7 +21,8 @@ func TestDocumentNamesEveryRoute(t *testing.T) {
 	require.NoError(t, err)
 	for _, e := range rows {
 		asset := strings.HasPrefix(e.pattern, "/docs/") || strings.HasPrefix(e.pattern, "/redoc/")
-		if e.method == http.MethodHead || asset {
+		// Not described: the gateway's probe, which takes methods that the document cannot name.
+		if e.method == http.MethodHead || e.method == anyMethod || asset {
 			continue
 		}
 		served = append(served, e.method+" "+e.pattern)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"io"
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/auth"
@@ -9,6 +10,14 @@ import (
 // health is the liveness probe: it tells that the process answers, nothing more.
 func (h *Handler) health(w http.ResponseWriter, _ *request) error {
 	return writeJSON(w, http.StatusOK, map[string]string{"status": "healthy"})
+}
+
+// status is the gateway's liveness probe, for any method (contract 04 §7.5).
+func (h *Handler) status(w http.ResponseWriter, _ *request) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, "OK") // it fails when the prober has left
+	return nil
 }
 
 // readiness answers GET /health/ready. Strangers learn ready or not; which component

@@ -29,6 +29,18 @@ func TestHealth(t *testing.T) {
 	require.Empty(t, e.service.calls, "liveness looks at nothing else")
 }
 
+func TestStatus(t *testing.T) {
+	e := newEdge(t)
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"} {
+		w := e.do(method, "/status.ok", "", header{"OPEN-SANDBOX-API-KEY": ""})
+		require.Equal(t, 200, w.Code, method)
+		require.Equal(t, "OK", w.Body.String())
+		require.Equal(t, "text/plain; charset=utf-8", w.Header().Get("Content-Type"))
+	}
+	require.Empty(t, e.service.calls)
+	wantError(t, e.do("GET", "/v1/status.ok", ""), 404, "GENERAL::NOT_FOUND")
+}
+
 func TestReadiness(t *testing.T) {
 	e := newEdge(t)
 	w := e.do("GET", "/health/ready", "")

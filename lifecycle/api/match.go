@@ -15,6 +15,9 @@ const (
 	public                 // served at the root alone, without a key
 )
 
+// anyMethod stands in a row for every method, also those nobody has heard of.
+const anyMethod = "*"
+
 // endpointFunc answers one matched request; an error is turned into the answer.
 type endpointFunc func(w http.ResponseWriter, r *request) error
 
@@ -129,6 +132,14 @@ func (p *pattern) bind(segments []string) (map[string]string, bool) {
 		params[strings.TrimSuffix(name, "}")] = value
 	}
 	return params, true
+}
+
+// serving is what answers method, nil if nothing does.
+func (p *pattern) serving(method string) endpointFunc {
+	if serve, ok := p.methods[method]; ok {
+		return serve
+	}
+	return p.methods[anyMethod]
 }
 
 // allow lists the pattern's methods for the Allow header.

@@ -32,6 +32,7 @@ func (h *Handler) endpoints() ([]endpoint, error) {
 
 		{http.MethodGet, "/health", public, h.health},
 		{http.MethodHead, "/health", public, h.health},
+		{anyMethod, "/status.ok", public, h.status},
 		{http.MethodGet, "/health/ready", public, h.readiness},
 		{http.MethodHead, "/health/ready", public, h.readiness},
 	}

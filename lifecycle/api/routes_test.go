@@ -20,7 +20,7 @@ func TestPathsThatAreNone(t *testing.T) {
 		"/", "/v1", "/v1/", "/v2/sandboxes", "/v1/health", "/v1/docs", "/v1/openapi.json", "/v1/v1/sandboxes", "/healthz", "/docsfoo", "/docs/x",
 		"/v1/sandboxes/a%2Fb", "/v1/sandboxes/" + id + "%2Fpause", "/v1//sandboxes", "//v1/sandboxes", "/v1/sandboxes//pause", "/V1/sandboxes",
 		"/v1/Sandboxes", "/v1/%73andboxes", "/v1/sandboxes/x/endpoints", "/v1/sandboxes/x/unknown", "/v1/sandboxes/x/endpoints/80/more",
-		"/v1/sandboxes/x//", "/pools/a/b", "/status.ok", "/metrics",
+		"/v1/sandboxes/x//", "/pools/a/b", "/metrics", "/v1/status.ok",
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
 			e := newEdge(t)
