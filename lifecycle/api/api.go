@@ -112,7 +112,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if !found {
 		return notFound()
 	}
-	if m.access == needsKey && !(decision.Route.Class == route.API && decision.Allowed) {
+	if m.access != public && !(decision.Route.Class == route.API && decision.Allowed) {
 		return h.unauthenticated(w, r, "authentication did not clear this request for the API")
 	}
 	if m.redirect != "" {
@@ -125,7 +125,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 			"This path does not support the request's method.")
 	}
 	matched := &request{Request: r, params: m.params, prefix: m.prefix, query: parseQuery(r.URL.RawQuery)}
-	if m.access == public {
+	if m.access != needsKey {
 		return serve(w, matched)
 	}
 	release, err := h.limiter.acquire(h.log)

@@ -3,8 +3,6 @@ package api
 import (
 	"io"
 	"net/http"
-
-	"github.com/opensandbox-edge/edge/auth"
 )
 
 // health is the liveness probe: it tells that the process answers, nothing more.
@@ -20,25 +18,22 @@ func (h *Handler) status(w http.ResponseWriter, _ *request) error {
 	return nil
 }
 
-// readiness answers GET /health/ready. Strangers learn ready or not; which component
-// is missing is for callers with a key (threat X11).
-func (h *Handler) readiness(w http.ResponseWriter, r *request) error {
+// readiness answers GET /health/ready, for callers with a key alone: which component is
+// missing is nothing for strangers (threat X11), who have /health.
+func (h *Handler) readiness(w http.ResponseWriter, _ *request) error {
 	state := h.service.Ready()
 	answer := struct {
 		Status     string            `json:"status"`
 		Code       string            `json:"code,omitempty"` // every error answer has code and message
 		Message    string            `json:"message,omitempty"`
 		Components map[string]string `json:"components,omitempty"`
-	}{Status: "ready"}
+	}{Status: "ready", Components: state.Components}
 	status := http.StatusOK
 	if !state.Ready {
 		status = http.StatusServiceUnavailable
 		answer.Status, answer.Code = "not_ready", "GENERAL::NOT_READY"
-		answer.Message = "The server cannot work on sandboxes yet, or at present; ask with the API key for details."
+		answer.Message = "The server cannot work on sandboxes yet, or at present; components names what is missing."
 		w.Header().Set("Retry-After", "1")
-	}
-	if decision, ok := auth.FromContext(r.Context()); ok && decision.Allowed {
-		answer.Components = state.Components
 	}
 	return writeJSON(w, status, answer)
 }

@@ -11,8 +11,9 @@ import (
 type access uint8
 
 const (
-	needsKey access = iota // served at the root and under /v1
-	public                 // served at the root alone, without a key
+	needsKey   access = iota // served at the root and under /v1
+	public                   // served at the root alone, without a key
+	monitoring               // served at the root alone, with a key, whatever the load
 )
 
 // anyMethod stands in a row for every method, also those nobody has heard of.
@@ -97,7 +98,7 @@ func (t *table) exact(escaped string) (match, bool) {
 	segments := strings.Split(path, "/")
 	for i := range t.patterns {
 		p := &t.patterns[i]
-		if prefix != "" && p.access == public {
+		if prefix != "" && p.access != needsKey {
 			continue
 		}
 		if params, ok := p.bind(segments); ok {

@@ -33,8 +33,8 @@ func (h *Handler) endpoints() ([]endpoint, error) {
 		{http.MethodGet, "/health", public, h.health},
 		{http.MethodHead, "/health", public, h.health},
 		{anyMethod, "/status.ok", public, h.status},
-		{http.MethodGet, "/health/ready", public, h.readiness},
-		{http.MethodHead, "/health/ready", public, h.readiness},
+		{http.MethodGet, "/health/ready", monitoring, h.readiness},
+		{http.MethodHead, "/health/ready", monitoring, h.readiness},
 	}
 	if h.options.Docs == DocsOff {
 		return rows, nil

@@ -127,7 +127,7 @@ var schemas = object{
 	}, "name", "capacitySpec"),
 	"PoolList":  schema(object{"items": list("Pool")}, "items"),
 	"Health":    schema(object{"status": object{"const": "healthy"}}, "status"),
-	"Readiness": schema(object{"status": text("ready or not_ready."), "components": textMap("State per component; only with the API key.")}, "status"),
+	"Readiness": schema(object{"status": text("ready or not_ready."), "components": textMap("State per component.")}, "status"),
 	"Document":  object{"type": "object", "description": "An OpenAPI document."},
 	"Error":     schema(object{"code": text("Stable code."), "message": text("For people.")}, "code", "message"),
 	"ValidationError": schema(object{
