@@ -40,15 +40,5 @@ func sameOrigin(origin string, authority route.Authority) bool {
 	if !ok {
 		return false
 	}
-	return other.Host == authority.Host && defaultPort(other.Port, scheme) == defaultPort(authority.Port, scheme)
-}
-
-func defaultPort(port, scheme string) string {
-	switch {
-	case port != "":
-		return port
-	case strings.EqualFold(scheme, "https"):
-		return "443"
-	}
-	return "80"
+	return other.Host == authority.Host && other.PortOf(scheme) == authority.PortOf(scheme)
 }

@@ -13,7 +13,14 @@ const (
 	CodeInvalidKey      = "INVALID_API_KEY"
 	CodeForeignOrigin   = "GENERAL::FOREIGN_ORIGIN"
 	CodeMisdirectedHost = "GENERAL::MISDIRECTED_REQUEST"
+	CodeUndecided       = "GENERAL::UNAUTHENTICATED_ROUTE"
 )
+
+// Undecided is the answer of every handler that is reached without a Decision, or with
+// one that does not fit: the handlers in front are missing, misordered or do not agree. A
+// fault of the installation, so nothing is served (threat row R2).
+var Undecided = apierror.New(http.StatusInternalServerError, CodeUndecided,
+	"The server is not set up to authenticate this route; its log has the cause.")
 
 var (
 	// The header is the only scheme that is accepted (contract 01 §2).

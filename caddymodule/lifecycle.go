@@ -68,8 +68,7 @@ var errNotReady = apierror.New(http.StatusServiceUnavailable, "GENERAL::NOT_READ
 func refuseUndecided(app *App, w http.ResponseWriter, r *http.Request, handler string) error {
 	app.log.Error("request refused: opensandbox_auth did not run before "+handler+"; put it in front, without a matcher",
 		"method", r.Method, "request_id", auth.EnsureRequestID(w.Header(), r))
-	apierror.Write(w, apierror.New(http.StatusInternalServerError, "GENERAL::UNAUTHENTICATED_ROUTE",
-		"The server is not set up to authenticate this route; its log has the cause."))
+	apierror.Write(w, auth.Undecided)
 	return nil
 }
 

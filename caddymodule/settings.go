@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"strings"
 
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/config"
@@ -60,7 +59,7 @@ func accessOf(c *config.Config) auth.Access {
 func routeSettings(c *config.Config, publicHosts []string) route.Settings {
 	var out route.Settings
 	for _, r := range c.Ingress.Routes() {
-		host, prefix := splitAddress(r.Address)
+		at, prefix, _ := route.SplitAddress(r.Address)
 		switch r.Mode {
 		case config.RouteWildcard:
 			out.WildcardBase = r.Address
@@ -70,31 +69,17 @@ func routeSettings(c *config.Config, publicHosts []string) route.Settings {
 		case config.RouteHeader:
 			out.Header = true
 		}
-		out.GatewayHosts = appendHost(out.GatewayHosts, host)
+		out.GatewayHosts = appendHost(out.GatewayHosts, at.Host)
 	}
 	if len(publicHosts) == 0 {
 		out.GatewayHosts = nil // any host is an API host then
 		return out
 	}
 	for _, host := range append([]string{c.Server.EIP, c.Server.Host}, publicHosts...) {
-		host, _ := splitAddress(host)
-		out.APIHosts = appendHost(out.APIHosts, host)
+		at, _, _ := route.SplitAddress(host)
+		out.APIHosts = appendHost(out.APIHosts, at.Host)
 	}
 	return out
-}
-
-// splitAddress cuts "scheme://host:port/path" into host and path.
-func splitAddress(address string) (host, path string) {
-	if _, rest, ok := strings.Cut(address, "://"); ok {
-		address = rest
-	}
-	if slash := strings.IndexByte(address, '/'); slash >= 0 {
-		address, path = address[:slash], address[slash:]
-	}
-	if authority, ok := route.ParseAuthority(address); ok {
-		return authority.Host, path
-	}
-	return "", path
 }
 
 // appendHost leaves out what names no host: a wildcard address, a Unix socket.

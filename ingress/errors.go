@@ -25,8 +25,6 @@ const (
 )
 
 var (
-	errNoDecision = apierror.New(http.StatusInternalServerError, apierror.Unknown,
-		"The server is not set up correctly: a sandbox route was reached without authentication. Its log has details.")
 	errNotSandbox = apierror.New(http.StatusNotFound, CodeNotFound, "There is nothing here.")
 	errSigned     = apierror.New(http.StatusBadRequest, CodeSignedNotSupported,
 		"Signed routes are not supported by this server yet. Use the unsigned endpoint of the sandbox.")

@@ -95,7 +95,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		// Fail closed (threat row R2): the verdict was never made, or not by us.
 		h.Logger.Error("sandbox route without authentication: the authentication handler is missing or runs later")
-		apierror.Write(w, errNoDecision)
+		apierror.Write(w, auth.Undecided)
 		return
 	}
 	if c := decision.Route.Class; c != route.Proxy && c != route.Gateway {

@@ -98,7 +98,7 @@ func (x *exchange) insideRoute(location string) bool {
 	}
 	if target.Host != "" || target.Scheme != "" {
 		other, ok := route.ParseAuthority(target.Host)
-		if !ok || other.Host != authority.Host || x.portOf(other) != x.portOf(authority) {
+		if !ok || other.Host != authority.Host || other.PortOf(x.scheme()) != authority.PortOf(x.scheme()) {
 			return false
 		}
 	}
@@ -110,16 +110,6 @@ func (x *exchange) insideRoute(location string) bool {
 		return false
 	}
 	return x.sameRoute(plain) && x.sameRoute(browser)
-}
-
-func (x *exchange) portOf(a route.Authority) string {
-	switch {
-	case a.Port != "":
-		return a.Port
-	case x.scheme() == "https":
-		return "443"
-	}
-	return "80"
 }
 
 // resolvePath resolves the target against the request's own path as RFC 3986 §5.2.2

@@ -125,6 +125,10 @@ func (s *Service) make(ctx context.Context, u *unit, c checked) (Sandbox, error)
 	s.metrics.ready(s.RuntimeName(), s.clock.Now().Sub(started))
 
 	record.Phase = Live
+	asked := record.Entrypoint
+	if len(inst.Seed.Entrypoint) > 0 {
+		record.Entrypoint = inst.Seed.Entrypoint // a shell line is split by some backends
+	}
 	if c.request.Timeout > 0 {
 		record.ExpiresAt = stamp(startOf(inst, record.CreatedAt, s.clock.Now()).Add(c.request.Timeout))
 	}
@@ -142,7 +146,9 @@ func (s *Service) make(ctx context.Context, u *unit, c checked) (Sandbox, error)
 			return Sandbox{}, fmt.Errorf("the sandbox disappeared: %w", ErrNotFound)
 		}
 	}
-	return u.view.Load().sandbox().clone(), nil
+	sb := u.view.Load().sandbox()
+	sb.Entrypoint = asked // the answer echoes the request (contract 01 §6.4)
+	return sb.clone(), nil
 }
 
 // startOf is when the container started, from which the timeout counts. The backend's
@@ -171,7 +177,7 @@ func clipAll(keys []string) slog.Value {
 	const most = 10
 	short := make([]string, 0, most)
 	for _, k := range keys[:min(len(keys), most)] {
-		short = append(short, clip(k))
+		short = append(short, apierror.Clip(k))
 	}
 	return slog.AnyValue(short)
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle/reach"
 )
@@ -124,7 +125,7 @@ var errOutdated = errors.New("overtaken by a newer event")
 // publish is Publish under a condition that is checked while no other writer runs.
 func (d *Directory) publish(e Entry, still func() bool) (*Entry, error) {
 	if !wire.ValidID(e.ID) {
-		return nil, fmt.Errorf("publish %q: not a usable sandbox id", clip(e.ID))
+		return nil, fmt.Errorf("publish %q: not a usable sandbox id", apierror.Clip(e.ID))
 	}
 	refused := d.confine(&e)
 

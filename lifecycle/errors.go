@@ -35,7 +35,7 @@ func (s *Service) code(name string) string {
 
 // NotFound is the answer to an unknown id.
 func (s *Service) NotFound(id string) *apierror.Error {
-	return apierror.New(http.StatusNotFound, s.code("SANDBOX_NOT_FOUND"), "There is no sandbox %q.", clip(id))
+	return apierror.New(http.StatusNotFound, s.code("SANDBOX_NOT_FOUND"), "There is no sandbox %q.", apierror.Clip(id))
 }
 
 // backendError gives an error of the runtime a code, unless it has one.

@@ -50,6 +50,17 @@ func TestEventsFromOutside(t *testing.T) {
 	b.nothingLeft() // leftovers of the removed one included
 }
 
+func TestAnotherAddressIsHeardOf(t *testing.T) {
+	b := started(t)
+	sb, other := b.create(), b.create()
+	e, kept := b.entry(sb.ID), b.entry(other.ID)
+	moved := netip.MustParseAddr("10.1.2.3")
+	require.NoError(t, b.runtime.Reattach(sb.ID, moved))
+	b.eventually(func() bool { return b.entry(sb.ID).Address == moved })
+	require.Error(t, e.Ctx.Err(), "connections to the old address live on")
+	require.NoError(t, kept.Ctx.Err(), "another sandbox lost its connections")
+}
+
 // What is heard of a sandbox while something is done with it is looked up afterwards.
 func TestEventsDuringAnOperation(t *testing.T) {
 	b := started(t)

@@ -39,17 +39,17 @@ func checkLabels(m map[string]string) error {
 
 func checkLabelKey(key string) error {
 	if strings.HasPrefix(key, wire.LabelPrefix) {
-		return invalidLabel("Metadata key %q uses the reserved prefix %q.", clip(key), wire.LabelPrefix)
+		return invalidLabel("Metadata key %q uses the reserved prefix %q.", apierror.Clip(key), wire.LabelPrefix)
 	}
 	name := key
 	if prefix, rest, found := strings.Cut(key, "/"); found {
 		name = rest
 		if len(prefix) > maxLabelPrefix || !labelPrefix.MatchString(prefix) {
-			return invalidLabel("Metadata key %q: the part before the slash must be a lower-case DNS name of at most %d characters.", clip(key), maxLabelPrefix)
+			return invalidLabel("Metadata key %q: the part before the slash must be a lower-case DNS name of at most %d characters.", apierror.Clip(key), maxLabelPrefix)
 		}
 	}
 	if len(name) > maxLabelName || !labelName.MatchString(name) {
-		return invalidLabel("Metadata key %q: the name must be 1 to %d letters, digits, '-', '_' or '.', with a letter or digit at both ends.", clip(key), maxLabelName)
+		return invalidLabel("Metadata key %q: the name must be 1 to %d letters, digits, '-', '_' or '.', with a letter or digit at both ends.", apierror.Clip(key), maxLabelName)
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func checkLabelValue(key, value string) error {
 	if value == "" || len(value) <= maxLabelValue && labelName.MatchString(value) {
 		return nil
 	}
-	return invalidLabel("The value of metadata key %q must be empty or at most %d letters, digits, '-', '_' or '.', with a letter or digit at both ends.", clip(key), maxLabelValue)
+	return invalidLabel("The value of metadata key %q must be empty or at most %d letters, digits, '-', '_' or '.', with a letter or digit at both ends.", apierror.Clip(key), maxLabelValue)
 }
 
 func invalidLabel(format string, args ...any) *apierror.Error {

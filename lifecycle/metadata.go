@@ -42,7 +42,7 @@ func checkPatch(patch map[string]*string) error {
 	set := make(map[string]string, len(patch))
 	for _, key := range sortedKeys(patch) {
 		if strings.HasPrefix(key, wire.LabelPrefix) {
-			return apierror.New(http.StatusBadRequest, codeReservedLabel, "Metadata key %q uses the reserved prefix %q.", clip(key), wire.LabelPrefix)
+			return apierror.New(http.StatusBadRequest, codeReservedLabel, "Metadata key %q uses the reserved prefix %q.", apierror.Clip(key), wire.LabelPrefix)
 		}
 		if value := patch[key]; value != nil {
 			set[key] = *value

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/opensandbox-edge/edge/apierror"
 )
 
 // Quantity grammar (contract 01 §6.5), widened by decimals and the peta units. The
@@ -43,7 +45,7 @@ func parseLimits(resources map[string]string) (limits Limits, ignored []string, 
 			ignored = append(ignored, key)
 		}
 		if !ok {
-			return Limits{}, nil, invalid("resourceLimits.%s: %q is not a valid limit; use for example %s.", key, clip(resources[key]), limitExamples[key])
+			return Limits{}, nil, invalid("resourceLimits.%s: %q is not a valid limit; use for example %s.", key, apierror.Clip(resources[key]), limitExamples[key])
 		}
 	}
 	return limits, ignored, nil

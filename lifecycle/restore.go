@@ -29,6 +29,7 @@ func (s *Service) restore(ctx context.Context) error {
 	}
 	s.stream.listed()
 
+	s.complete(bounded, list, records)
 	found := make(map[string]Instance, len(list))
 	for _, inst := range list {
 		found[inst.ID] = inst
@@ -71,6 +72,33 @@ func (s *Service) restore(ctx context.Context) error {
 	_ = removals.Wait()
 	s.log.InfoContext(ctx, "sandboxes restored", "records", len(records), "on_backend", len(list), "known", s.count.Load())
 	return ctx.Err()
+}
+
+// complete looks at the listed sandboxes of which a list does not tell enough: when
+// the ended ones ended and why, and when the unrecorded ones were made. What cannot
+// be looked at stays as it was listed.
+func (s *Service) complete(ctx context.Context, list []Instance, records []Record) {
+	recorded := make(map[string]bool, len(records))
+	for _, r := range records {
+		recorded[r.ID] = r.Phase == Live
+	}
+	var looks errgroup.Group
+	looks.SetLimit(refreshWorkers)
+	for i := range list {
+		live, known := recorded[list[i].ID]
+		if known && (!live || !list[i].Status.State.ended()) {
+			continue
+		}
+		looks.Go(func() error {
+			one, cancel := context.WithTimeout(ctx, maxInspect)
+			defer cancel()
+			if inst, err := s.o.Runtime.Inspect(one, list[i].ID); err == nil {
+				list[i] = inst
+			}
+			return nil
+		})
+	}
+	_ = looks.Wait()
 }
 
 func (s *Service) unreachable(err error) error {
@@ -117,7 +145,7 @@ const maxStrangers = 1024
 
 func (s *Service) refuseStranger(ctx context.Context, inst Instance) {
 	s.strangers.once(inst.ID, func() {
-		s.log.WarnContext(ctx, "sandbox on the backend ignored: its id cannot be part of a route", "id", clip(inst.ID), "backend_id", clip(inst.BackendID))
+		s.log.WarnContext(ctx, "sandbox on the backend ignored: its id cannot be part of a route", "id", apierror.Clip(inst.ID), "backend_id", apierror.Clip(inst.BackendID))
 	})
 }
 

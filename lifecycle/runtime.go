@@ -62,8 +62,8 @@ type Instance struct {
 	// for backends whose container addresses cannot be reached.
 	Published map[uint16]netip.AddrPort
 
-	// Seed is the creation-time record read back from labels; it is used only when
-	// the store has no record of the sandbox.
+	// Seed is the creation-time record read back from labels. It is used when the store
+	// has no record of the sandbox; after a create its Entrypoint says what was run.
 	Seed Record
 }
 
@@ -79,9 +79,14 @@ const (
 	EventRemoved      EventType = "removed"      // the object is gone
 	EventConnected    EventType = "connected"    // the stream is up (again): list to catch up
 	EventDisconnected EventType = "disconnected" // the stream broke: addresses may be stale
+
+	// These two name the sandbox by BackendID and may leave ID empty.
+	EventAttached EventType = "attached" // it got a network, and with it perhaps another address
+	EventDetached EventType = "detached" // it lost a network: the address may be given to another
 )
 
-// Event is a hint that something changed. ID is empty for stream events.
+// Event is a hint that something changed. ID is empty for stream events, and may be for
+// those of networks.
 type Event struct {
 	Type      EventType
 	ID        string

@@ -22,6 +22,9 @@ const (
 	Unknown    State = "Unknown"
 )
 
+// ended tells whether the main process is over.
+func (s State) ended() bool { return s == Terminated || s == Failed }
+
 // Status is a state with its reason (contract 01 §7.2).
 type Status struct {
 	State   State

@@ -1,8 +1,10 @@
 package lifecycle
 
 import (
+	"strings"
 	"time"
 
+	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/secret"
 )
 
@@ -40,6 +42,18 @@ type RegistryAuth struct {
 
 // EnvVar is one environment variable of the user process.
 type EnvVar struct{ Name, Value string }
+
+// Check refuses a name that no process can receive, or that would smuggle in a second
+// variable. Which names are reserved is the runtime's rule.
+func (v EnvVar) Check() error {
+	if v.Name == "" || strings.ContainsAny(v.Name, "=\x00\n") {
+		return invalid("env: %q is not a valid variable name.", apierror.Clip(v.Name))
+	}
+	if strings.ContainsRune(v.Value, 0) {
+		return invalid("env: the value of %q contains a NUL character.", apierror.Clip(v.Name))
+	}
+	return nil
+}
 
 // Spec is what a Runtime is asked to create: normalised, defaults applied,
 // every rule of the service already checked.

@@ -79,6 +79,11 @@ func (u *unit) tryAcquire() bool {
 func (v *view) with(inst Instance) *view {
 	n := *v
 	n.backendID, n.status = inst.BackendID, inst.Status
+	// A backend whose sandbox has not changed since it was made says so by the time of
+	// the making, which the record has exactly and a list may have in whole seconds.
+	if made := v.record.CreatedAt; !made.IsZero() && inst.Status.Since.Equal(inst.CreatedAt) {
+		n.status.Since = made
+	}
 	n.address, n.published = inst.Address, inst.Published
 	return &n
 }

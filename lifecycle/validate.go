@@ -94,7 +94,7 @@ func (s *Service) checkSnapshot(c *checked, _ time.Time) error {
 	if id == "" {
 		return nil
 	}
-	return apierror.New(http.StatusNotFound, codeNoSnapshot, "There is no snapshot %q.", clip(id))
+	return apierror.New(http.StatusNotFound, codeNoSnapshot, "There is no snapshot %q.", apierror.Clip(id))
 }
 
 func (s *Service) checkEntrypoint(c *checked, _ time.Time) error {
@@ -163,7 +163,7 @@ func (s *Service) checkImage(c *checked, _ time.Time) error {
 		return invalid("image.uri is not valid; use for example \"python:3.11\" or \"registry.example.com/team/app:1.0\".").Because(err)
 	}
 	if err := (image.Policy{Allowed: s.o.AllowedRegistries, Denied: s.o.DeniedRegistries}).Check(ref); err != nil {
-		return invalid("image.uri: %v (%q).", err, clip(c.request.Image))
+		return invalid("image.uri: %v (%q).", err, apierror.Clip(c.request.Image))
 	}
 	return nil
 }
@@ -182,15 +182,10 @@ func (s *Service) checkWindows(c *checked, _ time.Time) error {
 	return nil
 }
 
-// checkEnv refuses names that no process can receive, or that would smuggle in a
-// second variable.
 func (s *Service) checkEnv(c *checked, _ time.Time) error {
 	for _, v := range c.request.Env {
-		if v.Name == "" || strings.ContainsAny(v.Name, "=\x00\n") {
-			return invalid("env: %q is not a valid variable name.", clip(v.Name))
-		}
-		if strings.ContainsRune(v.Value, 0) {
-			return invalid("env: the value of %q contains a NUL character.", clip(v.Name))
+		if err := v.Check(); err != nil {
+			return err
 		}
 	}
 	return nil

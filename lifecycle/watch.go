@@ -46,7 +46,7 @@ func (s *Service) onEvent(e Event) {
 	case EventDisconnected:
 		return
 	}
-	u, err := s.find(e.ID)
+	u, err := s.about(e)
 	if err != nil {
 		if e.Type == EventStarted || e.Type == EventResumed {
 			s.wantReconcile() // the list says whether it is ours
@@ -55,7 +55,8 @@ func (s *Service) onEvent(e Event) {
 	}
 	v := u.view.Load()
 	foreign := v.backendID != "" && e.BackendID != "" && v.backendID != e.BackendID
-	if e.Type == EventStopped || e.Type == EventRemoved {
+	switch e.Type {
+	case EventStopped, EventRemoved, EventDetached:
 		if foreign {
 			return
 		}
@@ -67,11 +68,31 @@ func (s *Service) onEvent(e Event) {
 		case u.kick <- struct{}{}:
 		default:
 		}
-	} else if v.record.Phase == Creating || !foreign && expected(e.Type, v.status.State) {
-		return // the echo of what this service did itself
+	default:
+		if v.record.Phase == Creating || !foreign && expected(e.Type, v.status.State) {
+			return // the echo of what this service did itself
+		}
 	}
 	u.stale.Store(true)
 	s.refreshes.push(u.id, s.wantReconcile)
+}
+
+// about finds the sandbox of an event.
+func (s *Service) about(e Event) (*unit, error) {
+	if e.ID != "" || e.Type != EventAttached && e.Type != EventDetached {
+		return s.find(e.ID)
+	}
+	var found *unit
+	s.units.Range(func(_, v any) bool {
+		if u := v.(*unit); e.BackendID != "" && u.view.Load().backendID == e.BackendID {
+			found = u
+		}
+		return found == nil
+	})
+	if found == nil {
+		return nil, ErrNotFound
+	}
+	return found, nil
 }
 
 // expected tells whether a sandbox in that state has nothing to learn from an event.

@@ -55,6 +55,36 @@ func parseIPv6(s string) (Authority, bool) {
 	return Authority{Host: addr.String(), Port: port}, true
 }
 
+// ParseHost reads a host that an operator configured, where IPv6 literals may lack their
+// brackets.
+func ParseHost(s string) (Authority, bool) {
+	if strings.Count(s, ":") > 1 && !strings.HasPrefix(s, "[") {
+		s = "[" + s + "]"
+	}
+	return ParseAuthority(s)
+}
+
+// TrimScheme takes "http://" or "https://" off an address, in any case.
+func TrimScheme(address string) string {
+	for _, scheme := range []string{"http://", "https://"} {
+		if len(address) >= len(scheme) && strings.EqualFold(address[:len(scheme)], scheme) {
+			return address[len(scheme):]
+		}
+	}
+	return address
+}
+
+// SplitAddress reads an address that an operator configured, host[:port][/path] with or
+// without a scheme. A wildcard, "*.example.com", is no host.
+func SplitAddress(address string) (a Authority, path string, ok bool) {
+	address = TrimScheme(address)
+	if slash := strings.IndexByte(address, '/'); slash >= 0 {
+		address, path = address[:slash], address[slash:]
+	}
+	a, ok = ParseHost(address)
+	return a, path, ok
+}
+
 func validHost(host string) bool {
 	if host == "" || len(host) > maxHost {
 		return false
@@ -94,6 +124,17 @@ func (a Authority) IsLoopback() bool {
 	}
 	addr, ok := a.addr()
 	return ok && addr.IsLoopback()
+}
+
+// PortOf is the port that a client of that scheme, "http" or "https", uses.
+func (a Authority) PortOf(scheme string) string {
+	switch {
+	case a.Port != "":
+		return a.Port
+	case strings.EqualFold(scheme, "https"):
+		return "443"
+	}
+	return "80"
 }
 
 func (a Authority) addr() (netip.Addr, bool) {

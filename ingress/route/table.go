@@ -70,10 +70,7 @@ func NewTable(s Settings) (*Table, error) {
 func hostSet(hosts []string) (map[string]struct{}, error) {
 	set := make(map[string]struct{}, len(hosts))
 	for _, h := range hosts {
-		if strings.Count(h, ":") > 1 && !strings.HasPrefix(h, "[") {
-			h = "[" + h + "]"
-		}
-		a, ok := ParseAuthority(h)
+		a, ok := ParseHost(h)
 		if !ok {
 			return nil, fmt.Errorf("%q is not a host name or address", h)
 		}

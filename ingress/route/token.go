@@ -50,9 +50,7 @@ func parseToken(s string) (token, bool) {
 // parseHeaderToken reads the value of a routing header: a token, optionally written
 // as a URL or host (contract 04 §3.1).
 func parseHeaderToken(s string) (token, bool) {
-	s = strings.TrimPrefix(s, "https://")
-	s = strings.TrimPrefix(s, "http://")
-	label, _, _ := strings.Cut(s, ".")
+	label, _, _ := strings.Cut(TrimScheme(s), ".")
 	return parseToken(label)
 }
 

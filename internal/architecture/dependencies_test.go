@@ -14,7 +14,7 @@ import (
 const module = "github.com/opensandbox-edge/edge/"
 
 // leaves import nothing of ours and may be imported by everybody.
-var leaves = []string{"apierror", "secret", "internal/version", "internal/wire"}
+var leaves = []string{"apierror", "secret", "internal/version", "internal/wire", "internal/backoff"}
 
 // mayImport says, per folder, which of our other folders its code (tests aside) may
 // import beside the leaves. A folder covers its sub-folders unless they have a row of
@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"secret":           {},
 	"internal/version": {},
 	"internal/wire":    {},
+	"internal/backoff": {},
 
 	// Pure decisions.
 	"ingress/route": {},

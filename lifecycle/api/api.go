@@ -139,14 +139,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	return serve(w, matched)
 }
 
-// unauthenticated is the answer when the handlers in front of this one are missing,
-// misordered or do not agree with it: a fault of the installation, so nothing is
-// served (threat R2).
+// unauthenticated logs what is wrong and is the one answer to it.
 func (h *Handler) unauthenticated(w http.ResponseWriter, r *http.Request, why string) error {
 	h.log.LogAttrs(r.Context(), slog.LevelError, "lifecycle request refused: "+why,
 		requestID(w), slog.String("method", r.Method))
-	return &silentError{apierror.New(http.StatusInternalServerError, "GENERAL::UNAUTHENTICATED_ROUTE",
-		"The server is not set up to authenticate this route; its log has the cause.")}
+	return &silentError{auth.Undecided}
 }
 
 // silentError is an answer whose cause has been logged already.

@@ -167,12 +167,90 @@ func TestMislabelledContainerIsNoSandbox(t *testing.T) {
 	cli := engineClient(t)
 	r := open(t, func(o *Options) { o.Adopt = AdoptAll })
 	id := uuid.NewString()
-	foreign(t, cli, "database-"+id, map[string]string{LabelID: id}, nil)
+	image := variant(t, cli, demoImage(), nil, "LABEL "+LabelID+"="+id)
+	made, err := cli.ContainerCreate(t.Context(), &container.Config{Image: image}, nil, nil, nil, "database-"+id)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = cli.ContainerRemove(context.Background(), made.ID, container.RemoveOptions{Force: true})
+	})
 	_, ok := find(t, r, id)
 	require.False(t, ok)
+	_, err = r.Inspect(t.Context(), id)
+	require.ErrorIs(t, err, lifecycle.ErrNotFound)
 	require.NoError(t, r.Delete(t.Context(), id))
-	_, err := cli.ContainerInspect(t.Context(), "database-"+id)
+	_, err = cli.ContainerInspect(t.Context(), "database-"+id)
 	require.NoError(t, err)
+}
+
+func TestRenamedContainerIsFound(t *testing.T) {
+	cli := engineClient(t)
+	r := open(t, nil)
+	id := uuid.NewString()
+	made, err := r.Create(t.Context(), spec(id))
+	require.NoError(t, err)
+	require.NoError(t, cli.ContainerRename(t.Context(), "sandbox-"+id, "renamed-"+id))
+
+	// Somebody else's container under the name that is free now is not the sandbox.
+	foreign(t, cli, "sandbox-"+id, map[string]string{"team": "other"}, nil)
+	listed, ok := find(t, r, id)
+	require.True(t, ok)
+	inspected, err := r.Inspect(t.Context(), id)
+	require.NoError(t, err)
+	for _, instance := range []lifecycle.Instance{listed, inspected} {
+		require.Equal(t, made.BackendID, instance.BackendID)
+		require.Equal(t, lifecycle.Running, instance.Status.State)
+	}
+	require.NoError(t, r.Pause(t.Context(), id))
+	require.NoError(t, r.Resume(t.Context(), id))
+	other := open(t, nil)
+	_, err = other.Inspect(t.Context(), id)
+	require.ErrorIs(t, err, lifecycle.ErrNotFound, "another instance's")
+	require.NoError(t, other.Delete(t.Context(), id))
+
+	require.NoError(t, r.Delete(t.Context(), id))
+	_, err = cli.ContainerInspect(t.Context(), made.BackendID)
+	require.ErrorContains(t, err, "No such container")
+	_, err = cli.ContainerInspect(t.Context(), "sandbox-"+id)
+	require.NoError(t, err, "somebody else's container was removed")
+}
+
+func TestNetworkChangesAreHeard(t *testing.T) {
+	cli := engineClient(t)
+	r := open(t, nil)
+	id := uuid.NewString()
+	made, err := r.Create(t.Context(), spec(id))
+	require.NoError(t, err)
+	heard := make(chan lifecycle.Event, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		_ = r.Watch(ctx, func(e lifecycle.Event) {
+			if e.Type == lifecycle.EventConnected || e.BackendID == made.BackendID {
+				heard <- e
+			}
+		})
+	}()
+	defer func() { cancel(); <-watched }()
+	hears := func(want lifecycle.EventType) {
+		t.Helper()
+		timeout := time.After(waitFor)
+		for {
+			select {
+			case e := <-heard: // engines may tell of one change twice
+				if e.Type == want {
+					return
+				}
+			case <-timeout:
+				t.Fatalf("no %q event", want)
+			}
+		}
+	}
+	hears(lifecycle.EventConnected)
+	require.NoError(t, cli.NetworkDisconnect(t.Context(), networkBridge, made.BackendID, false))
+	hears(lifecycle.EventDetached)
+	require.NoError(t, cli.NetworkConnect(t.Context(), networkBridge, made.BackendID, nil))
+	hears(lifecycle.EventAttached)
 }
 
 func TestWatchReconnects(t *testing.T) {

@@ -66,7 +66,7 @@ func (r *Runtime) plan(spec lifecycle.Spec) (plan, error) {
 	if spec.Platform != nil {
 		if spec.Platform.OS != "linux" || !knownPlatform(spec.Platform.OS, spec.Platform.Arch) {
 			return p, invalidParameter("platform: this server runs linux/amd64 and linux/arm64 sandboxes, not %s/%s.",
-				clip(spec.Platform.OS), clip(spec.Platform.Arch))
+				apierror.Clip(spec.Platform.OS), apierror.Clip(spec.Platform.Arch))
 		}
 		p.platform = &ocispec.Platform{OS: spec.Platform.OS, Architecture: spec.Platform.Arch}
 	}
@@ -76,7 +76,7 @@ func (r *Runtime) plan(spec lifecycle.Spec) (plan, error) {
 	// The service has its policy; what no policy may allow is refused here as well,
 	// because this is where the engine is made to connect.
 	if err := (image.Policy{}).Check(p.image); err != nil {
-		return p, invalidParameter("image.uri: %v (%s).", err, clip(p.image.Name)).Because(err)
+		return p, invalidParameter("image.uri: %v (%s).", err, apierror.Clip(p.image.Name)).Because(err)
 	}
 	if p.argv, err = command(spec.Entrypoint); err != nil {
 		return p, err
@@ -148,7 +148,9 @@ func (r *Runtime) createOnce(ctx context.Context, p plan, ports *hostPorts) (str
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
-	labels, err := labelsFor(p.spec, r.opts.Instance, time.Now())
+	labelled := p.spec
+	labelled.Entrypoint = p.argv // what runs is what later reads show (contract 01 §6.4)
+	labels, err := labelsFor(labelled, r.opts.Instance, time.Now())
 	if err != nil {
 		return "", err
 	}
@@ -182,6 +184,9 @@ func (r *Runtime) createOnce(ctx context.Context, p plan, ports *hostPorts) (str
 func refusedSettings(err error) error {
 	if refusal := limitRefusal(err); refusal != nil {
 		return refusal
+	}
+	if errdefs.IsInvalidArgument(err) && strings.Contains(strings.ToLower(err.Error()), "invalid reference format") {
+		return invalidParameter("image.uri is not a reference that the container engine accepts.").Because(err)
 	}
 	if errdefs.IsInvalidArgument(err) {
 		return invalidParameter("The container engine refused the sandbox's settings; the server's log has its answer.").Because(err)

@@ -1,8 +1,7 @@
 package docker
 
 import (
-	"strings"
-
+	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
@@ -45,26 +44,13 @@ func environment(spec lifecycle.Spec) ([]string, error) {
 	return append(out, wire.EnvSandboxID+"="+spec.ID, wire.EnvExecdTokenSum+"="+spec.ExecdTokenSHA256), nil
 }
 
-// checkEnv refuses what the engine or a process would read as something else.
+// checkEnv refuses what would not arrive as it was written, and what steers us.
 func checkEnv(v lifecycle.EnvVar) error {
-	switch {
-	case v.Name == "":
-		return invalidParameter("env: a variable has an empty name.")
-	case strings.ContainsAny(v.Name, "=\x00\n"):
-		return invalidParameter("env: the name %q contains '=', NUL or a line feed.", clip(v.Name))
-	case strings.ContainsRune(v.Value, 0):
-		return invalidParameter("env: the value of %q contains NUL.", clip(v.Name))
-	case hasAnyPrefix(v.Name, reservedEnv) && !allowedEnv[v.Name]:
-		return invalidParameter("env: %q is reserved for the server; remove it.", clip(v.Name))
+	if err := v.Check(); err != nil {
+		return err
+	}
+	if hasAnyPrefix(v.Name, reservedEnv) && !allowedEnv[v.Name] {
+		return invalidParameter("env: %q is reserved for the server; remove it.", apierror.Clip(v.Name))
 	}
 	return nil
-}
-
-// clip bounds client text that is repeated in a message.
-func clip(s string) string {
-	const limit = 120
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit] + "…"
 }

@@ -13,14 +13,11 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
-// owns reports whether this server works with a container: its label and its name must
-// name the same id, which a container somebody ran from a mislabelled image fails.
-func (r *Runtime) owns(id string, names []string, labels map[string]string) bool {
+// named reports whether a container's label and name both name the sandbox, which a
+// container somebody ran from a mislabelled image fails.
+func named(id string, names []string, labels map[string]string) bool {
 	name, ok := containerName(id)
-	if !ok || labels[LabelID] != id || !slices.Contains(names, "/"+name) {
-		return false
-	}
-	return r.claims(labels)
+	return ok && labels[LabelID] == id && slices.Contains(names, "/"+name)
 }
 
 // claims tells by the instance label alone whether an object is this server's to use.
@@ -35,7 +32,8 @@ func (r *Runtime) claims(labels map[string]string) bool {
 	}
 }
 
-// Inspect implements lifecycle.Runtime: one engine call by the deterministic name.
+// Inspect implements lifecycle.Runtime: one engine call by the deterministic name, and a
+// search by label for a container that is not there, because it may have been renamed.
 func (r *Runtime) Inspect(ctx context.Context, id string) (lifecycle.Instance, error) {
 	c, err := r.inspect(ctx, id)
 	if err != nil {
@@ -56,10 +54,12 @@ func (r *Runtime) inspect(ctx context.Context, id string) (container.InspectResp
 	c, err := r.engine.ContainerInspect(call, name)
 	switch {
 	case errdefs.IsNotFound(err):
-		return c, lifecycle.ErrNotFound
+		return r.inspectRenamed(ctx, id)
 	case err != nil:
 		return c, engineError(ctx, err, codeQueryFailed, "looking up the sandbox")
-	case c.ContainerJSONBase == nil || c.Config == nil || !r.owns(id, []string{c.Name}, c.Config.Labels):
+	case c.ContainerJSONBase == nil || c.Config == nil || !named(id, []string{c.Name}, c.Config.Labels):
+		return r.inspectRenamed(ctx, id) // somebody else took the name
+	case !r.claims(c.Config.Labels):
 		return c, lifecycle.ErrNotFound
 	}
 	return c, nil
@@ -71,9 +71,10 @@ func (r *Runtime) fromInspect(ctx context.Context, id string, c container.Inspec
 	if c.State != nil {
 		in.StartedAt, in.FinishedAt = engineTime(c.State.StartedAt), engineTime(c.State.FinishedAt)
 		switch {
+		case in.FinishedAt.IsZero(): // its first life, of which the creation is the last change
 		case c.State.Running && !in.StartedAt.IsZero():
 			since = in.StartedAt
-		case !in.FinishedAt.IsZero():
+		default:
 			since = in.FinishedAt
 		}
 		if c.State.Running {
@@ -128,14 +129,14 @@ func (r *Runtime) readSeed(id string, labels map[string]string, image string, cr
 	return record
 }
 
-// List implements lifecycle.Runtime: one list call, and one more only when a sandbox
-// shares a sidecar's network. The list has seconds where Inspect has microseconds, and
+// List implements lifecycle.Runtime: one list call, one more only when a sandbox
+// shares a sidecar's network, and one for each renamed container. The list has seconds where Inspect has microseconds, and
 // no start and finish times: CreatedAt stands in for StartedAt and Status.Since.
 func (r *Runtime) List(ctx context.Context) ([]lifecycle.Instance, error) {
 	args := filters.NewArgs(filters.Arg("label", LabelID))
 	if r.opts.Adopt == AdoptOwn {
 		// The engine cannot filter by the absence of a label, so only this mode is narrowed
-		// there; owns decides in every mode.
+		// there; claims decides in every mode.
 		args.Add("label", LabelInstance+"="+r.opts.Instance)
 	}
 	found, err := r.list(ctx, args)
@@ -146,11 +147,12 @@ func (r *Runtime) List(ctx context.Context) ([]lifecycle.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
+	if found, err = r.sandboxes(ctx, found); err != nil {
+		return nil, err
+	}
 	out := make([]lifecycle.Instance, 0, len(found))
 	for _, c := range found {
-		if id := c.Labels[LabelID]; r.owns(id, c.Names, c.Labels) {
-			out = append(out, r.fromSummary(id, c, sidecars))
-		}
+		out = append(out, r.fromSummary(c.Labels[LabelID], c, sidecars))
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package docker
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -79,24 +80,23 @@ func TestSidecarAddressOnlyFromTheOwnSidecar(t *testing.T) {
 	}
 }
 
-func TestOwns(t *testing.T) {
+func TestNamedAndClaimed(t *testing.T) {
 	name := []string{"/sandbox-" + testID}
-	as := func(adopt Adopt) *Runtime { return &Runtime{opts: Options{Instance: "me", Adopt: adopt}} }
-	all := as(AdoptAll)
 	for owner, takers := range map[string][]Adopt{
 		"me":  {AdoptAll, AdoptOwn, AdoptUnclaimed},
 		"":    {AdoptAll, AdoptUnclaimed},
 		"you": {AdoptAll},
 	} {
-		labels := map[string]string{LabelID: testID, LabelInstance: owner}
 		for _, adopt := range []Adopt{AdoptAll, AdoptOwn, AdoptUnclaimed} {
-			require.Equal(t, slices.Contains(takers, adopt), as(adopt).owns(testID, name, labels), "%s of %q", adopt, owner)
+			r := &Runtime{opts: Options{Instance: "me", Adopt: adopt}}
+			require.Equal(t, slices.Contains(takers, adopt), r.claims(map[string]string{LabelID: testID, LabelInstance: owner}), "%s of %q", adopt, owner)
 		}
 	}
-	require.True(t, as(AdoptUnclaimed).owns(testID, name, map[string]string{LabelID: testID}), "the reference writes no instance")
-	require.False(t, all.owns(testID, []string{"/postgres"}, map[string]string{LabelID: testID, LabelInstance: "me"}), "a label from an image makes no sandbox")
-	require.False(t, all.owns(testID, name, nil))
-	require.False(t, all.owns("x", []string{"/sandbox-x"}, map[string]string{LabelID: "x"}))
+	require.True(t, (&Runtime{opts: Options{Instance: "me", Adopt: AdoptUnclaimed}}).claims(map[string]string{LabelID: testID}), "the reference writes no instance")
+	require.True(t, named(testID, name, map[string]string{LabelID: testID}))
+	require.False(t, named(testID, []string{"/postgres"}, map[string]string{LabelID: testID, LabelInstance: "me"}))
+	require.False(t, named(testID, name, nil))
+	require.False(t, named("x", []string{"/sandbox-x"}, map[string]string{LabelID: "x"}))
 }
 
 func TestTranslateEvents(t *testing.T) {
@@ -126,6 +126,24 @@ func TestTranslateEvents(t *testing.T) {
 	foreign.Actor.Attributes[LabelInstance] = "you"
 	_, ok := r.translate(foreign)
 	require.False(t, ok)
+
+	renamed := event("container", "die")
+	renamed.Actor.Attributes["name"] = "x"
+	_, ok = r.translate(renamed)
+	require.True(t, ok, "a renamed container is not heard")
+
+	for action, want := range map[string]lifecycle.EventType{"connect": lifecycle.EventAttached, "disconnect": lifecycle.EventDetached} {
+		network := engineEvent{Type: "network", Action: action}
+		network.Actor.Attributes = map[string]string{"container": strings.Repeat("c", 64)}
+		got, ok := r.translate(network)
+		require.True(t, ok, action)
+		require.Equal(t, want, got.Type)
+		require.Empty(t, got.ID)
+		require.Equal(t, strings.Repeat("c", 64), got.BackendID)
+		delete(network.Actor.Attributes, "container")
+		_, ok = r.translate(network)
+		require.False(t, ok)
+	}
 
 	r.execd.ready.Store(&execdFiles{volume: "opensandbox_execd.x"})
 	other := engineEvent{Type: "volume", Action: "destroy"}

@@ -137,7 +137,7 @@ func (p *puller) once(ctx context.Context, i image.Reference, platform string, l
 // are the contract's, the reason is in the text, the engine's words stay in the log.
 func pullError(reason pullReason, i image.Reference, cause error) error {
 	if reason == reasonPlatform {
-		return invalidParameter("The image %s is not available for the requested platform.", clip(i.Name)).Because(cause)
+		return invalidParameter("The image %s is not available for the requested platform.", apierror.Clip(i.Name)).Because(cause)
 	}
-	return apierror.New(http.StatusInternalServerError, codePullFailed, "The image %s could not be pulled: %s", clip(i.Name), reason.hint()).Because(cause)
+	return apierror.New(http.StatusInternalServerError, codePullFailed, "The image %s could not be pulled: %s", apierror.Clip(i.Name), reason.hint()).Because(cause)
 }

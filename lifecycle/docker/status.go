@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -46,7 +47,7 @@ func (s containerState) toStatus(since time.Time) lifecycle.Status {
 		}
 	default:
 		out.State, out.Reason = lifecycle.Unknown, "CONTAINER_STATE_UNKNOWN"
-		out.Message = fmt.Sprintf("The engine reports the state %q.", clip(s.status))
+		out.Message = fmt.Sprintf("The engine reports the state %q.", apierror.Clip(s.status))
 	}
 	return out
 }

@@ -55,8 +55,8 @@ func (r *Runtime) Watch(ctx context.Context, emit func(lifecycle.Event)) error {
 // it: a label filter would hide volume events.
 var eventFilter = func() string {
 	filter, _ := json.Marshal(map[string][]string{
-		"type":  {"container", "volume"},
-		"event": {"start", "pause", "unpause", "die", "destroy"},
+		"type":  {"container", "volume", "network"},
+		"event": {"start", "pause", "unpause", "die", "destroy", "connect", "disconnect"},
 	})
 	return string(filter)
 }()
@@ -125,15 +125,31 @@ func (r *Runtime) translate(e engineEvent) (out lifecycle.Event, ok bool) {
 		}
 		return out, false
 	}
+	if e.Type == "network" {
+		return attachment(e)
+	}
 	types := map[string]lifecycle.EventType{
 		"start": lifecycle.EventStarted, "pause": lifecycle.EventPaused, "unpause": lifecycle.EventResumed,
 		"die": lifecycle.EventStopped, "destroy": lifecycle.EventRemoved,
 	}
 	kind, known := types[e.Action]
 	id := e.Actor.Attributes[LabelID]
-	// The engine puts the container's name among the labels, overriding one of that key.
-	if !known || e.Type != "container" || !r.owns(id, []string{"/" + e.Actor.Attributes["name"]}, e.Actor.Attributes) {
+	// The name is not looked at, it may have been changed. An event is only a hint: what it
+	// says of a sandbox is looked up under the rules of Inspect.
+	if _, ok := containerName(id); !ok || !known || e.Type != "container" || !r.claims(e.Actor.Attributes) {
 		return out, false
 	}
 	return lifecycle.Event{Type: kind, ID: id, BackendID: e.Actor.ID, At: time.Unix(0, e.TimeNano).UTC()}, true
+}
+
+// attachment translates the event of a network, which names the container by its engine
+// id and has none of its labels.
+func attachment(e engineEvent) (lifecycle.Event, bool) {
+	types := map[string]lifecycle.EventType{"connect": lifecycle.EventAttached, "disconnect": lifecycle.EventDetached}
+	kind, known := types[e.Action]
+	containerID := e.Actor.Attributes["container"]
+	if !known || !digestGrammar.MatchString(containerID) {
+		return lifecycle.Event{}, false
+	}
+	return lifecycle.Event{Type: kind, BackendID: containerID, At: time.Unix(0, e.TimeNano).UTC()}, true
 }

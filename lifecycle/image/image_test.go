@@ -32,7 +32,7 @@ func TestParse(t *testing.T) {
 		require.Equal(t, want, got, in)
 	}
 	for _, bad := range []string{
-		"", " ", "..", "../containers/x", "a/../b", "http://registry/x", "https://x/y:z", "UPPER", "a b", "a:b:c", "a\x00", "a\nb", "a?b", "a#b",
+		"", " ", "..", "../containers/x", "a/../b", "http://registry/x", "https://x/y:z", "UPPER", "UPPER/x", "Library/x:1", "LOCALHOST/x", "a b", "a:b:c", "a\x00", "a\nb", "a?b", "a#b",
 		"python:" + strings.Repeat("t", 200), strings.Repeat("a", 2000), hex, "a@sha256:123", "%2e%2e/x", "/x", "x/", "a%2fb", "x@sha256:short",
 		strings.Repeat("a/", 600) + "b",
 	} {

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -38,6 +39,11 @@ func Parse(text string) (Reference, error) {
 	named, err := reference.ParseNormalizedNamed(text)
 	if err != nil {
 		return Reference{}, fmt.Errorf("not an image reference such as \"python:3.11\" or \"registry.example.com/team/app:1.0\": %w", err)
+	}
+	// A first element in upper case passes for a host here. Engines differ: older ones
+	// refuse the name, and newer ones would connect to a host of that name.
+	if host := reference.Domain(named); host != "localhost" && !strings.ContainsAny(host, ".:") {
+		return Reference{}, errors.New("a repository name is written in lower case, and a registry host with a dot or a port")
 	}
 	if digested, ok := named.(reference.Digested); ok {
 		// With a digest the tag says nothing, and old engines fail to find both.

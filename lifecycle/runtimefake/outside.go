@@ -43,6 +43,16 @@ func (r *Runtime) Move(id string, to netip.Addr) error {
 	return r.outside(id, func(b *box) { b.address = to })
 }
 
+// Reattach takes a sandbox off its network and gives it another address there. As on
+// an engine, the events name the object alone.
+func (r *Runtime) Reattach(id string, to netip.Addr) error {
+	return r.outside(id, func(b *box) {
+		r.tell(lifecycle.Event{Type: lifecycle.EventDetached, BackendID: b.backendID, At: r.now()})
+		b.address = to
+		r.tell(lifecycle.Event{Type: lifecycle.EventAttached, BackendID: b.backendID, At: r.now()})
+	})
+}
+
 // Place puts a running sandbox on the backend that no service made.
 func (r *Runtime) Place(spec lifecycle.Spec) error {
 	if err := r.place(spec); err != nil {

@@ -39,6 +39,8 @@ type Runtime struct {
 	Address netip.Addr       // of every sandbox; each has its own when invalid
 	// Published is what every sandbox that runs publishes.
 	Published map[uint16]netip.AddrPort
+	// SplitEntrypoint has a lone element split at spaces, as Docker runs it.
+	SplitEntrypoint bool
 
 	mu       sync.Mutex
 	hook     Hook
@@ -122,6 +124,9 @@ func (r *Runtime) place(spec lifecycle.Spec) error {
 		address: netip.AddrFrom4([4]byte{10, 88, byte(r.made >> 8), byte(r.made)}),
 		status:  lifecycle.Status{State: lifecycle.Pending, Reason: "CONTAINER_STARTING", Since: now},
 		seed:    seedOf(spec, now),
+	}
+	if r.SplitEntrypoint && len(spec.Entrypoint) == 1 {
+		b.seed.Entrypoint = strings.Fields(spec.Entrypoint[0])
 	}
 	if r.Address.IsValid() {
 		b.address = r.Address

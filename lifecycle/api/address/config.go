@@ -70,28 +70,14 @@ func (c Config) accepts(host route.Authority) bool {
 		return true
 	}
 	for _, known := range append([]string{c.ServerHost}, c.PublicHosts...) {
-		if a, ok := authority(known); ok && a.Host == host.Host {
+		if a, ok := route.ParseHost(known); ok && a.Host == host.Host {
 			return true
 		}
 	}
 	return false
 }
 
-// authority reads a configured host, where IPv6 literals may lack their brackets.
-func authority(configured string) (route.Authority, bool) {
-	if strings.Count(configured, ":") > 1 && !strings.HasPrefix(configured, "[") {
-		configured = "[" + configured + "]"
-	}
-	return route.ParseAuthority(configured)
-}
-
 // bare removes what may surround an address: spaces, the scheme, trailing slashes.
 func bare(address string) string {
-	address = strings.TrimSpace(address)
-	for _, scheme := range []string{"http://", "https://"} {
-		if len(address) >= len(scheme) && strings.EqualFold(address[:len(scheme)], scheme) {
-			address = address[len(scheme):]
-		}
-	}
-	return strings.TrimRight(address, "/")
+	return strings.TrimRight(route.TrimScheme(strings.TrimSpace(address)), "/")
 }

@@ -4,6 +4,8 @@ import (
 	"net"
 	"os"
 	"strings"
+
+	"github.com/opensandbox-edge/edge/ingress/route"
 )
 
 // outward is a documentation address (RFC 5737): connecting a UDP socket to it sends
@@ -15,10 +17,8 @@ const outward = "192.0.2.1:9"
 // server.host unless it is a wildcard; else docker.host_ip when this process runs in a
 // container, or the address that leads out of this machine; else loopback.
 func PublicHost(eip, serverHost, hostIP string) string {
-	if host, _, _ := strings.Cut(bare(eip), "/"); host != "" {
-		if a, ok := authority(host); ok {
-			return a.Host
-		}
+	if a, _, ok := route.SplitAddress(strings.TrimSpace(eip)); ok {
+		return a.Host
 	}
 	switch host := strings.Trim(serverHost, "[] "); host {
 	case "", "0.0.0.0", "::":

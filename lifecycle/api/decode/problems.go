@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/opensandbox-edge/edge/apierror"
 )
@@ -22,10 +21,9 @@ func (l Loc) In(child any) Loc { return append(slices.Clip(l), child) }
 const Code = "SANDBOX::INVALID_PARAMETER"
 
 const (
-	maxDetails = 64  // violations told to the client
-	maxSpoken  = 8   // violations spelled out in the message
-	maxUnknown = 16  // unknown members remembered for the log
-	maxName    = 128 // bytes of a client's member name that are repeated
+	maxDetails = 64 // violations told to the client
+	maxSpoken  = 8  // violations spelled out in the message
+	maxUnknown = 16 // unknown members remembered for the log
 )
 
 // Problems collects what is wrong with one request. The zero value is ready to use.
@@ -44,7 +42,7 @@ func (p *Problems) Add(loc Loc, kind, msg string) {
 	shown := make([]any, len(loc))
 	for i, part := range loc {
 		if name, ok := part.(string); ok {
-			part = shorten(name)
+			part = apierror.Clip(name)
 		}
 		shown[i] = part
 	}
@@ -60,7 +58,7 @@ func (p *Problems) Unknown() []string { return p.unknown }
 
 func (p *Problems) ignore(loc Loc, name string) {
 	if len(p.unknown) < maxUnknown {
-		p.unknown = append(p.unknown, path(loc.In(shorten(name))))
+		p.unknown = append(p.unknown, path(loc.In(apierror.Clip(name))))
 	}
 }
 
@@ -110,15 +108,4 @@ func path(loc Loc) string {
 		}
 	}
 	return strings.Join(parts, ".")
-}
-
-func shorten(name string) string {
-	if len(name) <= maxName {
-		return name
-	}
-	cut := maxName
-	for cut > 0 && !utf8.RuneStart(name[cut]) {
-		cut--
-	}
-	return name[:cut] + "…"
 }
