@@ -70,7 +70,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision reads and checks the configuration. It touches nothing: `caddy validate`
 // runs it, and a reload that is refused must leave the running state alone.
 func (app *App) Provision(ctx caddy.Context) error {
-	app.log = ctx.Slogger()
+	app.log = slog.New(newLogHandler(ctx.Logger().Core()))
 	path, err := caddy.NewReplacer().ReplaceOrErr(app.Config, true, true)
 	if err != nil {
 		return fmt.Errorf("config: %w", err)

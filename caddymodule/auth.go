@@ -68,19 +68,15 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 
 // describe adds what is known about the request to its log lines and placeholders.
 func describe(r *http.Request, d *auth.Decision) {
-	form, sandbox := d.Route.Form.String(), d.Route.SandboxID
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.String("request_id", d.RequestID))
-		for _, field := range []struct{ key, value string }{{"api_key_name", d.KeyName}, {"sandbox_id", sandbox}, {"route", form}} {
-			if field.value != "" {
-				extra.Set(zap.String(field.key, field.value))
-			}
+		for _, field := range logFields(d) {
+			extra.Set(zap.String(field.Key, field.Value.String()))
 		}
 	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Set("opensandbox.key.name", d.KeyName)
-		repl.Set("opensandbox.sandbox.id", sandbox)
-		repl.Set("opensandbox.route.form", form)
+		repl.Set("opensandbox.sandbox.id", d.Route.SandboxID)
+		repl.Set("opensandbox.route.form", d.Route.Form.String())
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
 
@@ -147,5 +146,5 @@ func earlyLog(l *config.Log, out io.Writer) (slog.Handler, io.Closer, error) {
 		return nil, nil, err
 	}
 	core := zapcore.NewCore(logging.NewEncoder(options), zapcore.Lock(zapcore.AddSync(out)), level)
-	return zapslog.NewHandler(core, zapslog.WithName("opensandbox"), zapslog.AddStacktraceAt(slog.Level(127))), closer, nil
+	return newLogHandler(core), closer, nil
 }

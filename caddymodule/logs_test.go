@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/lifecycle/runtimefake"
 )
 
 var at = time.Date(2026, 6, 15, 10, 0, 0, 0, time.UTC)
@@ -119,6 +123,34 @@ http://%s {
 			r.ready()
 			require.Equal(t, c.warns, strings.Contains(readFile(t, r.log()), "will show API keys"))
 			require.NotContains(t, readFile(t, r.log()), "no opensandbox_auth in front")
+		})
+	}
+}
+
+// What fails for a client is one line that names the request, in every layout; a stack
+// trace of the logger would tell nothing and make many lines of it.
+func TestErrorsOfRequestsCarryNoStackTrace(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		t.Run(format, func(t *testing.T) {
+			r := newRig(t)
+			r.fake.SetHook(func(_ context.Context, verb runtimefake.Verb, _ string) error {
+				if verb == runtimefake.Create {
+					return errors.New("the backend is broken")
+				}
+				return nil
+			})
+			r.load(r.toml(testKey, fmt.Sprintf("format = %q", format)))
+			require.Equal(t, http.StatusInternalServerError, r.create("demo").status)
+			var line string
+			for _, one := range strings.Split(readFile(t, r.log()), "\n") {
+				if strings.Contains(one, "lifecycle request failed") {
+					line = one
+				}
+			}
+			require.Contains(t, line, "the backend is broken")
+			require.Contains(t, line, "api_key_name")
+			require.NotContains(t, readFile(t, r.log()), "stacktrace")
+
 		})
 	}
 }
