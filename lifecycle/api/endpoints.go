@@ -10,6 +10,28 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle/api/decode"
 )
 
+// noProxy answers what has the shape of a proxy route and is none: its port is no number,
+// or no sandbox can have its id (contract 01 §11.1).
+func (h *Handler) noProxy(_ http.ResponseWriter, r *request) error {
+	port, isInt := decode.ParseInt(r.params["port"])
+	if !isInt {
+		var problems decode.Problems
+		problems.Add(decode.Loc{"path", "port"}, "int_parsing", "must be an integer")
+		return problems.Err()
+	}
+	if port < 1 || port > 65535 {
+		return errPort()
+	}
+	if id := r.params["sandboxId"]; !wire.ValidID(id) {
+		return h.service.NotFound(id)
+	}
+	return notFound()
+}
+
+func errPort() error {
+	return apierror.New(http.StatusBadRequest, "DOCKER::INVALID_PORT", "The port must be between 1 and 65535.")
+}
+
 // endpointOf answers GET /sandboxes/{id}/endpoints/{port} from memory (contract 01
 // §10, 04 §4). The port need not listen, and the sandbox need not run.
 func (h *Handler) endpointOf(w http.ResponseWriter, r *request) error {
@@ -34,7 +56,7 @@ func (h *Handler) endpointOf(w http.ResponseWriter, r *request) error {
 		return apierror.New(http.StatusBadRequest, "SANDBOX::API_NOT_SUPPORTED",
 			"This server does not hand out signed routes: leave expires out.")
 	case port < 1 || port > 65535:
-		return apierror.New(http.StatusBadRequest, "DOCKER::INVALID_PORT", "The port must be between 1 and 65535.")
+		return errPort()
 	}
 	id := r.params["sandboxId"]
 	entry, found := h.service.Directory().Lookup(id)

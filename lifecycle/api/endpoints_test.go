@@ -86,6 +86,36 @@ func TestEndpointWithoutToken(t *testing.T) {
 	require.Equal(t, `{"endpoint":"edge.example.com:8080/sandboxes/adopted/proxy/44772"}`, w.Body.String())
 }
 
+// What has the shape of a proxy route and is none goes to no sandbox.
+func TestProxyShapesThatAreNone(t *testing.T) {
+	for _, mount := range []string{"", "/v1"} {
+		for _, tc := range []struct {
+			path   string
+			status int
+			code   string
+		}{
+			{"/sandboxes/x/proxy/abc", 422, "SANDBOX::INVALID_PARAMETER"},
+			{"/sandboxes/x/proxy/abc/", 422, "SANDBOX::INVALID_PARAMETER"},
+			{"/sandboxes/x/proxy/80x/a//b/", 422, "SANDBOX::INVALID_PARAMETER"},
+			{"/sandboxes/x/proxy/1@evil/", 422, "SANDBOX::INVALID_PARAMETER"},
+			{"/sandboxes/x/proxy/-1/", 400, "DOCKER::INVALID_PORT"},
+			{"/sandboxes/a.b/proxy/80/", 404, "DOCKER::SANDBOX_NOT_FOUND"},
+			{"/sandboxes/x/proxy/%380/", 404, "GENERAL::NOT_FOUND"},
+			{"/sandboxes/x/proxy", 404, "GENERAL::NOT_FOUND"},
+		} {
+			for _, method := range []string{"GET", "POST", "BREW"} {
+				e := newEdge(t)
+				a := wantError(t, e.do(method, mount+tc.path, ""), tc.status, tc.code)
+				if tc.status == 422 {
+					require.Equal(t, []any{"path", "port"}, a.Detail[0].Loc)
+				}
+				wantError(t, e.do(method, mount+tc.path, "", header{"OPEN-SANDBOX-API-KEY": ""}), 401, "MISSING_API_KEY")
+				require.Empty(t, e.service.calls)
+			}
+		}
+	}
+}
+
 func TestEndpointRefuses(t *testing.T) {
 	hosts := func(o *api.Options) { o.Addresses.PublicHosts = []string{"osb.example.com"} }
 	wildcard := func(o *api.Options) {

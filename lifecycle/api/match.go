@@ -19,6 +19,9 @@ const (
 // anyMethod stands in a row for every method, also those nobody has heard of.
 const anyMethod = "*"
 
+// anyRest ends a pattern that also matches everything below it.
+const anyRest = "{rest...}"
+
 // endpointFunc answers one matched request; an error is turned into the answer.
 type endpointFunc func(w http.ResponseWriter, r *request) error
 
@@ -111,11 +114,15 @@ func (t *table) exact(escaped string) (match, bool) {
 // bind compares segment by segment. Literals must be spelled literally; a parameter
 // is decoded after the split, and one that decodes to a separator is no match.
 func (p *pattern) bind(segments []string) (map[string]string, bool) {
-	if len(segments) != len(p.segments) {
+	wanted := p.segments
+	if last := len(wanted) - 1; wanted[last] == anyRest && len(segments) >= last {
+		wanted, segments = wanted[:last], segments[:last]
+	}
+	if len(segments) != len(wanted) {
 		return nil, false
 	}
 	var params map[string]string
-	for i, want := range p.segments {
+	for i, want := range wanted {
 		name, isParam := strings.CutPrefix(want, "{")
 		if !isParam {
 			if segments[i] != want {

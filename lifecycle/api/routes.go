@@ -16,6 +16,8 @@ func (h *Handler) endpoints() ([]endpoint, error) {
 		{http.MethodPost, sandbox + "/renew-expiration", needsKey, h.renew},
 		{http.MethodGet, sandbox + "/endpoints/{port}", needsKey, h.endpointOf},
 
+		{anyMethod, sandbox + "/proxy/{port}/" + anyRest, needsKey, h.noProxy},
+
 		{http.MethodPost, sandbox + "/snapshots", needsKey, h.createSnapshot},
 		{http.MethodGet, "/snapshots", needsKey, h.listSnapshots},
 		{http.MethodGet, "/snapshots/{snapshotId}", needsKey, h.snapshot},
