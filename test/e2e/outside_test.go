@@ -92,6 +92,43 @@ func TestChangesBehindARunningServerAreNoticed(t *testing.T) {
 	}
 }
 
+func TestARenamedContainerStaysASandbox(t *testing.T) {
+	s := start(t, "")
+	sandbox, token := create(t, s, request(s))
+	other := "renamed-" + sandbox.ID
+	docker(t, "rename", "sandbox-"+sandbox.ID, other)
+	docker(t, "pause", other)
+	requireState(t, s, sandbox.ID, "Paused")
+	docker(t, "unpause", other)
+	requireState(t, s, sandbox.ID, "Running")
+	s.Kill()
+	require.NoError(t, s.Start(t.Context()))
+	requireState(t, s, sandbox.ID, "Running")
+	route := s.Route(edge.Direct, sandbox.ID, 44772, token)
+	defer route.Close()
+	_, err := route.Command(t.Context(), "true")
+	require.NoError(t, err)
+	require.NoError(t, s.Delete(t.Context(), sandbox.ID))
+	left, err := s.Containers(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, left, "it leaked")
+}
+
+func TestAnotherAddressIsUsedAtOnce(t *testing.T) {
+	s := start(t, "")
+	sandbox, token := create(t, s, request(s))
+	docker(t, "network", "disconnect", "bridge", "sandbox-"+sandbox.ID)
+	holder, _ := create(t, s, request(s)) // may get the address that is free now
+	docker(t, "network", "connect", "bridge", "sandbox-"+sandbox.ID)
+	eventually(t, func() error {
+		route := s.Route(edge.Direct, sandbox.ID, 44772, token)
+		defer route.Close()
+		_, err := route.Command(t.Context(), "true")
+		return err
+	})
+	require.NoError(t, s.Delete(t.Context(), holder.ID))
+}
+
 func TestTwoServersLeaveEachOtherAlone(t *testing.T) {
 	first, second := start(t, ""), start(t, "")
 	sandbox, token := create(t, first, request(first))
