@@ -6,6 +6,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/opensandbox-edge/edge/internal/backoff"
 )
 
 // Pauses between attempts of a refused connection.
@@ -55,17 +57,14 @@ func (up *upstream) connect(ctx context.Context, network, address string) (net.C
 	}
 	dialer := net.Dialer{Timeout: opts.DialTimeout}
 	deadline := time.Now().Add(patience)
-	for pause := firstDialPause; ; pause = min(2*pause, maxDialPause) {
+	pauses := backoff.Backoff{First: firstDialPause, Most: maxDialPause}
+	for {
 		c, err := dialer.DialContext(ctx, network, address)
-		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !time.Now().Add(pause).Before(deadline) {
+		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !time.Now().Before(deadline) {
 			return c, err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, context.Cause(ctx)
+		if err := pauses.Wait(ctx); err != nil {
+			return nil, err
 		}
 	}
 }

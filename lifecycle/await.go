@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/backoff"
 	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
@@ -20,16 +21,19 @@ const (
 	// firstLook is how long execd may be silent before the backend is asked whether the
 	// sandbox still runs. Events usually tell sooner.
 	firstLook = 200 * time.Millisecond
+	maxLook   = 2 * time.Second
 )
 
 // awaitExecd returns when the sandbox's execd has answered, or when its main process
 // has ended: the bootstrap starts that only after execd listens, so the sandbox had
-// been up. The instance returned is the latest one known.
+// been up. The instance returned is the latest one known. Its pauses are real time and
+// not the Clock's, like the deadline they stay within and the connections they wait for.
 func (s *Service) awaitExecd(ctx context.Context, u *unit, inst Instance) (Instance, error) {
 	bounded, cancel := context.WithTimeoutCause(ctx, s.o.ReadyTimeout, errSilent)
 	defer cancel()
-	pause, nextLook := firstProbePause, time.Now().Add(firstLook)
-	lookGap := firstLook
+	probes := backoff.Backoff{First: firstProbePause, Most: maxProbePause}
+	looks := backoff.Backoff{First: firstLook, Most: maxLook}
+	nextLook := time.Now().Add(looks.Next())
 	var last error
 	for {
 		if over(inst.Status.State) {
@@ -38,16 +42,14 @@ func (s *Service) awaitExecd(ctx context.Context, u *unit, inst Instance) (Insta
 		if last = s.ping(bounded, u, inst); last == nil {
 			return inst, nil
 		}
-		kicked, err := u.pauseOrKick(bounded, pause)
+		kicked, err := u.pauseOrKick(bounded, probes.Next())
 		if err != nil {
 			return inst, s.silent(err, last)
 		}
-		pause = min(2*pause, maxProbePause)
 		if !kicked && time.Now().Before(nextLook) {
 			continue
 		}
-		lookGap = min(2*lookGap, 2*time.Second)
-		nextLook = time.Now().Add(lookGap)
+		nextLook = time.Now().Add(looks.Next())
 		now, err := s.o.Runtime.Inspect(bounded, inst.ID)
 		switch {
 		case err == nil:

@@ -38,12 +38,7 @@ func (s *Service) reconcileLoop(ctx context.Context) {
 		if err := s.reconcile(ctx); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "could not reconcile with the backend", "error", err)
 		}
-		pause := time.NewTimer(min(reconcileGap, s.o.ReconcileInterval))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-		}
-		pause.Stop()
+		s.sleep(ctx, min(reconcileGap, s.o.ReconcileInterval))
 	}
 }
 

@@ -80,7 +80,7 @@ func (s *Service) teardown(ctx context.Context, u *unit, cause string) error {
 	s.metrics.deleted(s.RuntimeName(), cause, s.clock.Now().Sub(begin), err)
 	if err != nil {
 		u.attempts++
-		s.expiry.set(u.id, s.clock.Now().Add(backoff(u.attempts)))
+		s.expiry.set(u.id, s.clock.Now().Add(retryPause(u.attempts)))
 		return err
 	}
 	s.forget(ctx, u.id)
@@ -98,8 +98,8 @@ func (s *Service) forget(ctx context.Context, id string) {
 	s.unrecorded.Delete(id)
 }
 
-// backoff is the pause after the nth failed teardown in a row.
-func backoff(n int) time.Duration {
+// retryPause is the pause after the nth failed teardown in a row.
+func retryPause(n int) time.Duration {
 	const first, most = time.Second, time.Minute
 	return min(first<<min(n-1, 10), most)
 }

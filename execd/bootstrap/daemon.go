@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/opensandbox-edge/edge/internal/backoff"
 )
 
 // daemon keeps the in-sandbox daemon running.
@@ -126,7 +128,7 @@ func listens(ctx context.Context, port int) bool {
 // supervise restarts the daemon whenever it ends, with growing pauses.
 func (d *daemon) supervise(c *child) {
 	defer close(d.stopped)
-	pause, began := d.config.Backoff, time.Now()
+	pauses, began := backoff.Backoff{First: d.config.Backoff, Most: MaxBackoff}, time.Now()
 	for {
 		if c != nil {
 			select {
@@ -134,17 +136,16 @@ func (d *daemon) supervise(c *child) {
 			case <-d.stopping:
 				return
 			}
-			d.config.Log.Warn("execd ended and is restarted", "status", code(c.status), "pause", pause)
+			d.config.Log.Warn("execd ended and is restarted", "status", code(c.status))
 		}
 		if time.Since(began) > stable {
-			pause = d.config.Backoff
+			pauses.Reset()
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(pauses.Next()):
 		case <-d.stopping:
 			return
 		}
-		pause = min(2*pause, MaxBackoff)
 		began = time.Now()
 		next, ready, err := d.launch()
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	dockerimage "github.com/docker/docker/api/types/image"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/backoff"
 	"github.com/opensandbox-edge/edge/lifecycle/image"
 	"github.com/opensandbox-edge/edge/secret"
 )
@@ -90,7 +91,7 @@ func (p *puller) pull(ctx context.Context, i image.Reference, platform string, l
 // the registry is final.
 const (
 	pullAttempts = 3
-	pullPause    = 250 * time.Millisecond
+	pullPause    = 500 * time.Millisecond
 )
 
 func (p *puller) download(ctx context.Context, i image.Reference, platform string, login secret.Text) error {
@@ -100,6 +101,7 @@ func (p *puller) download(ctx context.Context, i image.Reference, platform strin
 	case <-ctx.Done():
 		return pullError(reasonTimeout, i, ctx.Err())
 	}
+	pauses := backoff.Backoff{First: pullPause, Most: pullAttempts * pullPause}
 	for attempt := 1; ; attempt++ {
 		start := time.Now()
 		err := p.once(ctx, i, platform, login)
@@ -115,10 +117,8 @@ func (p *puller) download(ctx context.Context, i image.Reference, platform strin
 		if reason != reasonNetwork || attempt == pullAttempts {
 			return pullError(reason, i, err)
 		}
-		select {
-		case <-time.After(pullPause << attempt):
-		case <-ctx.Done():
-			return pullError(reasonTimeout, i, ctx.Err())
+		if err := pauses.Wait(ctx); err != nil {
+			return pullError(reasonTimeout, i, err)
 		}
 	}
 }

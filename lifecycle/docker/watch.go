@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/opensandbox-edge/edge/internal/backoff"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -27,7 +27,7 @@ const (
 // accepted the stream and Disconnected each time it breaks, and returns only when ctx
 // ends. emit is called from one goroutine at a time.
 func (r *Runtime) Watch(ctx context.Context, emit func(lifecycle.Event)) error {
-	pause := reconnectFirst
+	pauses := backoff.Backoff{First: reconnectFirst, Most: reconnectMost, Spread: true}
 	for {
 		connected := false
 		err := r.stream(ctx, func() {
@@ -35,19 +35,16 @@ func (r *Runtime) Watch(ctx context.Context, emit func(lifecycle.Event)) error {
 			emit(lifecycle.Event{Type: lifecycle.EventConnected, At: time.Now()})
 		}, emit)
 		if connected {
-			pause = reconnectFirst
+			pauses.Reset()
 			emit(lifecycle.Event{Type: lifecycle.EventDisconnected, At: time.Now()})
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		r.log.Warn("the engine's event stream is down; reconnecting", "error", err, "pause", pause)
-		select {
-		case <-time.After(pause/2 + rand.N(pause)/2):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		r.log.Warn("the engine's event stream is down; reconnecting", "error", err)
+		if err := pauses.Wait(ctx); err != nil {
+			return err
 		}
-		pause = min(2*pause, reconnectMost)
 	}
 }
 
