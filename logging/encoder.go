@@ -80,6 +80,10 @@ func (e *Encoder) EncodeEntry(entry zapcore.Entry, extra []zapcore.Field) (*buff
 		all.list[i].value = e.options.Redactor.sanitize(name, all.list[i].value, 0)
 		all.list[i].key = e.text(all.list[i].key)
 	}
+	if strings.HasPrefix(entry.LoggerName, accessLogger) {
+		// An access line is no complaint, whatever the status (contract 07 §10).
+		entry.Level = zapcore.InfoLevel
+	}
 	line := lines.Get()
 	if e.options.Format == FormatJSON {
 		e.jsonLine(line, entry, all.list)

@@ -69,8 +69,38 @@ func TestAccessLine(t *testing.T) {
 	require.Equal(t, `INFO:     2026-06-15 10:00:00+0000 [r1] access: 192.0.2.1:4711 - "GET /v1/sandboxes?*** HTTP/1.1" 200 duration=1s`, got)
 }
 
+// Caddy writes failed requests as errors.
+func TestAccessLinesAreInfo(t *testing.T) {
+	for _, format := range []logging.Format{logging.FormatText, logging.FormatFile, logging.FormatJSON} {
+		for logger, want := range map[string]string{"http.log.access": "info", "http.log.access.log0": "info", "http.log.error": "error"} {
+			got := encode(t, logging.Options{Format: format}, zapcore.Entry{Level: zapcore.ErrorLevel, LoggerName: logger, Message: "handled request"},
+				nil, []zap.Field{zap.Int("status", 500)})
+			if format == logging.FormatJSON {
+				require.Contains(t, got, `"level":"`+want+`"`)
+				continue
+			}
+			require.True(t, strings.HasPrefix(got, strings.ToUpper(want)), got)
+		}
+	}
+}
+
+// What stands in brackets or quotes cannot end them.
+func TestTextLinesCannotBeContinued(t *testing.T) {
+	entry := zapcore.Entry{Level: zapcore.InfoLevel, LoggerName: "opensandbox", Message: "created"}
+	got := encode(t, logging.Options{}, entry, nil, []zap.Field{zap.String("request_id", `x]_auth:"admin'[`)})
+	require.Equal(t, `INFO:     2026-06-15 10:00:00+0000 [x__auth:_admin__] opensandbox: created`, got)
+	require.Contains(t, encode(t, logging.Options{Format: logging.FormatJSON}, entry, nil, []zap.Field{zap.String("request_id", `x]"`)}),
+		`"request_id":"x]\""`, "JSON has quotes of its own")
+
+	entry.LoggerName = "http.log.access"
+	got = encode(t, logging.Options{}, entry, []zap.Field{zap.Any("request", map[string]string{
+		"remote_ip": "192.0.2.1", "remote_port": "4711", "method": "GET", "uri": `/"_200`, "proto": "HTTP/1.1",
+	})}, []zap.Field{zap.Int("status", 404)})
+	require.Equal(t, `INFO:     2026-06-15 10:00:00+0000 [-] access: 192.0.2.1:4711 - "GET /\"_200 HTTP/1.1" 404`, got)
+}
+
 func TestJSONLine(t *testing.T) {
-	entry := zapcore.Entry{Level: zapcore.ErrorLevel, LoggerName: "http.log.access", Message: "bad\x1b[31m\u202e\nline"}
+	entry := zapcore.Entry{Level: zapcore.ErrorLevel, LoggerName: "http.log.error", Message: "bad\x1b[31m\u202e\nline"}
 	got := encode(t, logging.Options{Format: logging.FormatJSON}, entry,
 		[]zap.Field{zap.Object("request", request{}), zap.Float64("nan", math.NaN())},
 		[]zap.Field{zap.String("level", "forged"), zap.Error(errors.New("GET /a?seeded-secret: EOF"))})

@@ -33,7 +33,7 @@ func (e *Encoder) textLine(line *buffer.Buffer, entry zapcore.Entry, list []fiel
 		switch v := f.value.(type) {
 		case string:
 			if f.key == "request_id" && v != "" {
-				requestID = Escape(v)
+				requestID = bracketed.Replace(Escape(v))
 				continue
 			}
 		case map[string]any:
@@ -121,13 +121,20 @@ func access(request map[string]any, list []field) (string, []field) {
 			rest = append(rest, f)
 		}
 	}
-	get := func(key string) string { s, _ := request[key].(string); return Escape(s) }
+	get := func(key string) string { s, _ := request[key].(string); return quoted.Replace(Escape(s)) }
 	client := get("client_ip")
 	if client == "" || client == get("remote_ip") {
 		client = get("remote_ip") + ":" + get("remote_port")
 	}
 	return fmt.Sprintf(`%s - "%s %s %s" %s`, client, get("method"), get("uri"), get("proto"), status), rest
 }
+
+// bracketed and quoted keep what a client wrote from ending the brackets or quotes that
+// stand around it, and with them from posing as the rest of a line.
+var (
+	bracketed = strings.NewReplacer("[", "_", "]", "_", `"`, "_", "'", "_")
+	quoted    = strings.NewReplacer(`"`, `\"`)
+)
 
 // textValue quotes what would be ambiguous in key=value form.
 func textValue(v any) string {

@@ -25,7 +25,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 func (h *Handler) logFailure(w http.ResponseWriter, r *http.Request, err error) {
 	answer, level := apierror.From(err), slog.LevelDebug
-	if answer.Status >= http.StatusInternalServerError {
+	// 501 is a plain answer: the runtime has no such feature.
+	if answer.Status >= http.StatusInternalServerError && answer.Status != http.StatusNotImplemented {
 		level = slog.LevelError
 		if errors.Is(r.Context().Err(), context.Canceled) {
 			level = slog.LevelInfo // the client left; what then failed is its doing

@@ -8,6 +8,14 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
+// A feature that is not there is no fault of the server.
+func TestUnsupportedIsNoError(t *testing.T) {
+	e := newEdge(t)
+	wantError(t, e.do("GET", "/pools", ""), 501, "KUBERNETES::POOL_NOT_SUPPORTED")
+	wantError(t, e.do("GET", "/snapshots", ""), 501, "SNAPSHOT::NOT_IMPLEMENTED")
+	require.NotContains(t, e.log.String(), `"level":"ERROR"`)
+}
+
 func TestFeaturesThisRuntimeLacks(t *testing.T) {
 	const pool = `{"name":"py","template":{"spec":{}},"capacitySpec":{"bufferMax":3,"bufferMin":1,"poolMax":10,"pool_min":0}}`
 	for _, tc := range []struct {
