@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"strings"
-	"sync/atomic"
 
 	"github.com/opensandbox-edge/edge/secret"
 )
@@ -15,14 +14,9 @@ type Key struct {
 	Value secret.Text
 }
 
-// Keys is the set of API keys. It is replaced as a whole on reload: a request sees the
-// old set or the new one, also on connections that were open before (threat row A8).
-// It is safe for concurrent use.
+// Keys is the set of API keys. It is immutable: another configuration makes another set,
+// together with the authenticator that asks it.
 type Keys struct {
-	set atomic.Pointer[keySet]
-}
-
-type keySet struct {
 	names  []string
 	values []secret.Text
 	sums   [][sha256.Size]byte
@@ -30,14 +24,7 @@ type keySet struct {
 
 // NewKeys makes a set. Keys that are blank count as absent.
 func NewKeys(keys ...Key) *Keys {
-	k := new(Keys)
-	k.Replace(keys...)
-	return k
-}
-
-// Replace puts another set in place of this one.
-func (k *Keys) Replace(keys ...Key) {
-	set := new(keySet)
+	set := new(Keys)
 	for _, key := range keys {
 		clear := key.Value.Reveal()
 		if strings.TrimSpace(clear) == "" {
@@ -47,27 +34,26 @@ func (k *Keys) Replace(keys ...Key) {
 		set.values = append(set.values, key.Value)
 		set.sums = append(set.sums, sha256.Sum256([]byte(clear)))
 	}
-	k.set.Store(set)
+	return set
 }
 
 // Empty reports that no key is configured.
-func (k *Keys) Empty() bool { return len(k.set.Load().sums) == 0 }
+func (k *Keys) Empty() bool { return len(k.sums) == 0 }
 
 // Match finds the key that equals candidate, byte for byte. Its time depends on the
 // number of keys alone: every key is compared, through hashes of one length.
 func (k *Keys) Match(candidate string) (name string, ok bool) {
-	set := k.set.Load()
 	sum := sha256.Sum256([]byte(candidate))
 	found := -1
-	for i := range set.sums {
-		if subtle.ConstantTimeCompare(sum[:], set.sums[i][:]) == 1 {
+	for i := range k.sums {
+		if subtle.ConstantTimeCompare(sum[:], k.sums[i][:]) == 1 {
 			found = i
 		}
 	}
 	if found < 0 {
 		return "", false
 	}
-	return set.names[found], true
+	return k.names[found], true
 }
 
 const bearer = "Bearer "
@@ -81,7 +67,7 @@ func (k *Keys) Carries(value string) bool {
 		bare = strings.TrimLeft(value[len(bearer):], " ")
 	}
 	carries := false
-	for _, v := range k.set.Load().values {
+	for _, v := range k.values {
 		clear := v.Reveal()
 		if equalLength(clear, bare) || equalLength(clear, value) {
 			carries = true

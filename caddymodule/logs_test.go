@@ -150,7 +150,6 @@ func TestErrorsOfRequestsCarryNoStackTrace(t *testing.T) {
 			require.Contains(t, line, "the backend is broken")
 			require.Contains(t, line, "api_key_name")
 			require.NotContains(t, readFile(t, r.log()), "stacktrace")
-
 		})
 	}
 }

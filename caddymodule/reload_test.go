@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/config"
@@ -112,12 +113,21 @@ func TestReloadKeepsStateAndStreams(t *testing.T) {
 func TestOldHandlersUseTheNewKeys(t *testing.T) {
 	r := newRig(t)
 	r.load(r.toml(testKey))
-	old := new(Auth)
-	old.app = &App{}
-	old.app.shared.Store(pooledState())
-	old.app.settings = pooledState().edge().settings
+	running, err := caddy.ActiveContext().App("http")
+	require.NoError(t, err)
+	// net/http hands over what it had read when the configuration was stopped.
+	old := running.(*caddyhttp.App).Servers["opensandbox"]
+	list := func(key string) int {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.addr+"/v1/sandboxes", http.NoBody)
+		req.Header.Set("OPEN-SANDBOX-API-KEY", key)
+		w := httptest.NewRecorder()
+		old.ServeHTTP(w, req)
+		return w.Code
+	}
+	require.Equal(t, http.StatusOK, list(testKey))
 	r.load(r.toml("another-key-0123456789"))
-	require.Equal(t, "another-key-0123456789", old.app.effective().keys[0].Key.Reveal())
+	require.Equal(t, http.StatusUnauthorized, list(testKey))
+	require.Equal(t, http.StatusOK, list("another-key-0123456789"))
 }
 
 func TestARefusedReloadKeepsTheRunningState(t *testing.T) {

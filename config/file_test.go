@@ -114,11 +114,9 @@ func TestReloadReadsTheSameFileAgain(t *testing.T) {
 	path := write(t, "s.toml", minimal, 0o600)
 	first, err := load(path)
 	require.NoError(t, err)
-	first.Watch = true
 	require.NoError(t, os.WriteFile(path, []byte(minimal+"[log]\nlevel = \"DEBUG\"\n[docker]\nnetwork_mode = \"bridge\"\n"), 0o600))
 	second, err := first.Reload()
 	require.NoError(t, err)
-	require.True(t, second.Watch)
 	require.Equal(t, "DEBUG", second.Config.Log.Level)
 	require.Equal(t, []string{"docker.network_mode"}, Restart(first.Config, second.Config), "the log level is live")
 	require.Empty(t, Restart(first.Config, first.Config))

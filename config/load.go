@@ -49,19 +49,12 @@ type Loaded struct {
 	Report *Report
 	Path   string // absolute
 
-	// Watch is set by the command line's --reload: apply the file again when it changes.
-	Watch bool
-
 	options Options
 }
 
 // Reload reads the same file and environment again.
 func (l *Loaded) Reload() (*Loaded, error) {
-	again, err := Load(l.options)
-	if again != nil {
-		again.Watch = l.Watch
-	}
-	return again, err
+	return Load(l.options)
 }
 
 // Missing is the error of a file that is not there.

@@ -15,14 +15,6 @@ func (s *SecureRuntime) EffectiveDocker() string {
 	return map[string]string{"gvisor": "runsc", "kata": "kata-runtime"}[s.Type]
 }
 
-// EffectiveClass is the RuntimeClass to ask Kubernetes for; "" = the cluster's default.
-func (s *SecureRuntime) EffectiveClass() string {
-	if s.K8sRuntimeClass != "" {
-		return s.K8sRuntimeClass
-	}
-	return map[string]string{"gvisor": "gvisor", "kata": "kata-qemu", "firecracker": "kata-fc"}[s.Type]
-}
-
 var secureRuntimeSection = Section{
 	Name: "secure_runtime",
 	Doc:  "Stronger isolation than runc. The runtime must be installed: it is checked at start.",

@@ -14,6 +14,7 @@ import (
 	caddyserver "github.com/caddyserver/caddy/v2"
 
 	"github.com/opensandbox-edge/edge/caddymodule"
+	"github.com/opensandbox-edge/edge/cmd/opensandbox-server/internal/cli"
 	"github.com/opensandbox-edge/edge/config"
 )
 
@@ -24,7 +25,8 @@ const watchInterval = time.Second
 // order is: is the port free, open the store and the backend, restore the sandboxes,
 // and only then bind the port. It owns the process's signals: TERM and INT stop, the
 // second one at once; HUP applies the file again.
-func run(ctx context.Context, loaded *config.Loaded, out io.Writer) (err error) {
+func run(ctx context.Context, start cli.Start) (err error) {
+	loaded := start.Loaded
 	syscall.Umask(0o077) // the store, its journal and log files are nobody else's (threat row X9)
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
@@ -38,7 +40,7 @@ func run(ctx context.Context, loaded *config.Loaded, out io.Writer) (err error) 
 	_, original, _ := caddyserver.BufferedLog()
 	defer caddyserver.UnbufferDefaultLogger(original)
 
-	hold, stopped, err := open(ctx, loaded, out, signals)
+	hold, stopped, err := open(ctx, loaded, start.Out, signals)
 	if err != nil || stopped {
 		return err
 	}
@@ -49,7 +51,7 @@ func run(ctx context.Context, loaded *config.Loaded, out io.Writer) (err error) 
 	caddyserver.UnbufferDefaultLogger(original)
 	hold.Log().Info("ready", "address", loaded.Config.Server.ListenAddress())
 
-	serve(loaded, hold, signals)
+	serve(start, hold, signals)
 	return stop(hold, signals)
 }
 
@@ -118,9 +120,10 @@ func open(ctx context.Context, loaded *config.Loaded, out io.Writer, signals <-c
 }
 
 // serve applies the file again when it is asked to, and returns when it is to stop.
-func serve(loaded *config.Loaded, hold *caddymodule.Hold, signals <-chan os.Signal) {
+func serve(start cli.Start, hold *caddymodule.Hold, signals <-chan os.Signal) {
 	var look <-chan time.Time
-	if loaded.Watch {
+	loaded := start.Loaded
+	if start.Watch {
 		ticker := time.NewTicker(watchInterval)
 		defer ticker.Stop()
 		look = ticker.C

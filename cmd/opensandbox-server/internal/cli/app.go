@@ -29,13 +29,19 @@ type App struct {
 	Lookup func(name string) (string, bool) // environment
 	Setenv func(name, value string) error
 
-	// Run serves until it is told to stop; it gets its own signals. out is where
-	// log lines go that no file takes.
-	Run func(ctx context.Context, loaded *config.Loaded, out io.Writer) error
+	// Run serves until it is told to stop; it gets its own signals.
+	Run func(ctx context.Context, start Start) error
 	// Caddy runs one of Caddy's own commands and returns its exit code.
 	Caddy func(args []string) int
 	// Version is what the version command prints, without a line end.
 	Version func() string
+}
+
+// Start says what to serve.
+type Start struct {
+	Loaded *config.Loaded
+	Watch  bool      // apply the file again when it changes
+	Out    io.Writer // where log lines go that no file takes
 }
 
 // failure is an error with the exit code it leads to.

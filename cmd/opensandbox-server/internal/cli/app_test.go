@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -25,7 +24,7 @@ type world struct {
 	app         *App
 	out, errOut bytes.Buffer
 	env         map[string]string
-	ran         []*config.Loaded
+	ran         []Start
 	runError    error
 	caddyArgs   []string
 }
@@ -39,8 +38,8 @@ func newWorld(t *testing.T) *world {
 		Stdin: closed, Stdout: &w.out, Stderr: &w.errOut,
 		Lookup: func(name string) (string, bool) { v, ok := w.env[name]; return v, ok },
 		Setenv: func(name, value string) error { w.env[name] = value; return nil },
-		Run: func(_ context.Context, l *config.Loaded, _ io.Writer) error {
-			w.ran = append(w.ran, l)
+		Run: func(_ context.Context, start Start) error {
+			w.ran = append(w.ran, start)
 			return w.runError
 		},
 		Caddy:   func(args []string) int { w.caddyArgs = args; return 7 },
@@ -67,7 +66,7 @@ func TestDefaultCommandRunsTheServer(t *testing.T) {
 	w, path := newWorld(t), valid(t)
 	require.Equal(t, 0, w.run("--config", path), w.errOut.String())
 	require.Len(t, w.ran, 1)
-	require.Equal(t, path, w.ran[0].Path)
+	require.Equal(t, path, w.ran[0].Loaded.Path)
 	require.False(t, w.ran[0].Watch)
 	require.Equal(t, path, w.env[config.EnvPath], "later reloads and children see the file")
 
@@ -167,7 +166,7 @@ func TestInitConfig(t *testing.T) {
 
 	w = newWorld(t)
 	require.Equal(t, 0, w.run("--config", path), "ready to use as it is")
-	key := w.ran[0].Config.Server.Keys()[0].Key.Reveal()
+	key := w.ran[0].Loaded.Config.Server.Keys()[0].Key.Reveal()
 	require.Contains(t, string(body), key)
 	require.NotContains(t, w.out.String()+w.errOut.String(), key)
 

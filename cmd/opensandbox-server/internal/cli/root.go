@@ -69,7 +69,6 @@ func (a *App) serve(cmd *cobra.Command, flags *rootFlags) error {
 	if err != nil {
 		return &failure{exitConfig, err}
 	}
-	loaded.Watch = flags.reload
 	log := startupLog(a.Stderr, &loaded.Config.Log)
 	for _, w := range loaded.Report.Warnings {
 		log.Warn(w.String())
@@ -78,7 +77,7 @@ func (a *App) serve(cmd *cobra.Command, flags *rootFlags) error {
 		log.Error("API key startup confirmation failed: " + err.Error())
 		return &failure{code: exitConfig}
 	}
-	if err := a.Run(cmd.Context(), loaded, a.Stdout); err != nil {
+	if err := a.Run(cmd.Context(), Start{Loaded: loaded, Watch: flags.reload, Out: a.Stdout}); err != nil {
 		return &failure{runCode(err), fmt.Errorf("server: %w", err)}
 	}
 	return nil
