@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -122,7 +121,7 @@ func Parse(o Options, document []byte) (*Loaded, error) {
 	tree := map[string]any{}
 	document = bytes.TrimPrefix(document, []byte("\xef\xbb\xbf"))
 	if _, err := toml.NewDecoder(bytes.NewReader(document)).Decode(&tree); err != nil {
-		return nil, &Unreadable{Path: o.Path, Cause: syntax(err)}
+		return nil, &Unreadable{Path: o.Path, Cause: syntax(o.Path, document, err)}
 	}
 	d := &decoder{
 		file: o.Path, tree: tree, lines: findPositions(document), home: homes{own: o.Home},
@@ -136,14 +135,14 @@ func Parse(o Options, document []byte) (*Loaded, error) {
 	if len(d.invalid) == 0 {
 		d.crossFields()
 	}
-	if len(d.invalid) > 0 {
-		return nil, &Invalid{Path: o.Path, Violations: d.invalid}
-	}
 	d.unknownKeys()
+	if len(d.invalid) > 0 {
+		return nil, &Invalid{Path: o.Path, Violations: d.invalid, Warnings: d.report.Warnings}
+	}
 	d.conflicts()
 	d.permissions()
 	if len(d.invalid) > 0 {
-		return nil, &Invalid{Path: o.Path, Violations: d.invalid}
+		return nil, &Invalid{Path: o.Path, Violations: d.invalid, Warnings: d.report.Warnings}
 	}
 	return &Loaded{Config: d.config, Report: d.report, Path: o.Path, options: o}, nil
 }
@@ -173,20 +172,4 @@ func cause(err error) error {
 		return p.Err
 	}
 	return err
-}
-
-// syntax describes a TOML error by line. The parser's text may quote a value, and an
-// unquoted API key is a likely mistake, so quoted parts are left out.
-func syntax(err error) error {
-	var p toml.ParseError
-	if !errors.As(err, &p) {
-		return errors.New("it is not valid TOML")
-	}
-	message, _, _ := strings.Cut(p.Message, "\"")
-	message, _, _ = strings.Cut(message, "'")
-	message = strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(message), ":"), " but found")
-	if p.LastKey != "" {
-		return fmt.Errorf("line %d, after key %s: %s (strings need quotes)", p.Position.Line, shown(p.LastKey), message)
-	}
-	return fmt.Errorf("line %d: %s", p.Position.Line, message)
 }

@@ -31,13 +31,19 @@ func at(file string, line int, key, message string) string {
 type Invalid struct {
 	Path       string
 	Violations []Violation
+	// Warnings are what else was found until then: an unknown key is often the reason
+	// why a required one is missing.
+	Warnings []Warning
 }
 
-// Error lists every violation on a line of its own.
+// Error lists every violation, and then every warning, on a line of its own.
 func (e *Invalid) Error() string {
-	lines := make([]string, len(e.Violations))
-	for i, v := range e.Violations {
-		lines[i] = v.String()
+	lines := make([]string, 0, len(e.Violations)+len(e.Warnings))
+	for _, v := range e.Violations {
+		lines = append(lines, v.String())
+	}
+	for _, w := range e.Warnings {
+		lines = append(lines, "warning: "+w.String())
 	}
 	return "Invalid configuration in " + e.Path + ":\n  " + strings.Join(lines, "\n  ")
 }

@@ -80,3 +80,16 @@ func TestConflicts(t *testing.T) {
 	_, err = parse(minimal + "[server]\nlog_level = \"LOUD\"\n")
 	require.ErrorContains(t, err, "test.toml:5 log.level: Input should be 'DEBUG'")
 }
+
+func TestWarningsComeWithViolations(t *testing.T) {
+	_, err := parse("[runtime]\ntyp = \"docker\"\nexecd_image = \"e:1\"\n[server]\nport = 0\nlimit_concurency = 1\n")
+	for _, want := range []string{
+		"\n  test.toml:5 server.port: ",
+		"\n  warning: test.toml:2 runtime.typ: unknown key, ignored; did you mean \"type\"?",
+		"\n  warning: test.toml:6 server.limit_concurency: unknown key, ignored; did you mean \"limit_concurrency\"?",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	_, err = parse(minimal + "[server]\nport = 0\n")
+	require.NotContains(t, err.Error(), "warning:")
+}
