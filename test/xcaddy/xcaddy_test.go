@@ -4,6 +4,7 @@ package xcaddy
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/test/edge"
@@ -57,7 +59,7 @@ func TestTheExampleRunsInAStockCaddy(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	request := edge.CreateRequest{Entrypoint: []string{"sleep", "600"}, Timeout: 300}
+	request := edge.CreateRequest{Entrypoint: []string{"/usr/bin/demo-web"}, Timeout: 300}
 	request.Image.URI = fromEnv(t, "EDGE_DEMO_IMAGE")
 	var sandbox edge.Sandbox
 	// The state opens in the background; until then handlers answer 503.
@@ -83,7 +85,15 @@ func TestTheExampleRunsInAStockCaddy(t *testing.T) {
 		route.Close()
 	}
 
-	// A reload through the admin socket keeps the sandbox.
+	// A reload through the admin socket keeps the sandbox, its lease and open streams.
+	web := server.Route(edge.Wildcard, sandbox.ID, 8080, "")
+	defer web.Close()
+	var conn *websocket.Conn
+	require.NoError(t, edge.Until(ctx, func() (err error) {
+		conn, err = web.WebSocket(ctx, "/ws")
+		return err
+	}))
+	defer conn.CloseNow()
 	reload := exec.Command(caddy.Path, "reload", "--config", "Caddyfile.example", "--adapter", "caddyfile",
 		"--address", "unix/"+filepath.Join(dir, "opensandbox-admin.sock"))
 	reload.Dir, reload.Env = dir, caddy.Env
@@ -92,6 +102,24 @@ func TestTheExampleRunsInAStockCaddy(t *testing.T) {
 	got, err := server.Get(ctx, sandbox.ID)
 	require.NoError(t, err)
 	require.Equal(t, "Running", got.Status.State)
+	require.Equal(t, sandbox.ExpiresAt, got.ExpiresAt)
+	require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte("after the reload")))
+	_, echo, err := conn.Read(ctx)
+	require.NoError(t, err)
+	require.Contains(t, string(echo), "after the reload")
+
+	// Leases end on time after it.
+	require.NoError(t, server.Renew(ctx, sandbox.ID, time.Now().Add(time.Second)))
+	require.NoError(t, edge.Until(ctx, func() error {
+		left, err := server.Containers(ctx)
+		if err == nil && len(left) > 0 {
+			err = fmt.Errorf("still there: %v", left)
+		}
+		return err
+	}))
+	second, err := server.Create(ctx, request)
+	require.NoError(t, err)
+	sandbox = second
 
 	require.NoError(t, server.Delete(ctx, sandbox.ID))
 	left, err := server.Containers(ctx)
