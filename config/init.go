@@ -25,9 +25,12 @@ type Init struct {
 // Written tells what Write has done.
 type Written struct {
 	Path string // absolute
-	// Beside is the BatchSandbox template written next to the file, for the Kubernetes
-	// kinds; "" otherwise, and when a file was there and Replace was not asked for.
+	// Beside is the BatchSandbox template next to the file, which the file names; "" but for
+	// the Kubernetes kinds.
 	Beside string
+	// Kept tells that Beside was there before and was left as it is, because Replace was
+	// not asked for.
+	Kept bool
 }
 
 // BatchSandboxExample is the name of the file written beside Kubernetes configurations.
@@ -65,9 +68,12 @@ func (i Init) Write() (*Written, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	body := Skeleton(i.Key)
+	body, beside := Skeleton(i.Key), ""
+	if i.Template == Kubernetes || i.Template == K8sZH {
+		beside = filepath.Join(filepath.Dir(path), BatchSandboxExample)
+	}
 	if i.Template != "" {
-		if body, err = Example(i.Template, i.Key); err != nil {
+		if body, err = example(i.Template, i.Key, beside); err != nil {
 			return nil, err
 		}
 	}
@@ -79,15 +85,12 @@ func (i Init) Write() (*Written, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	written := &Written{Path: path}
-	if i.Template == Kubernetes || i.Template == K8sZH {
-		beside := filepath.Join(filepath.Dir(path), BatchSandboxExample)
+	written := &Written{Path: path, Beside: beside}
+	if beside != "" {
 		err := writeFile(beside, batchSandboxTemplate, 0o644, i.Replace)
-		if err != nil && !errors.Is(err, fs.ErrExist) {
+		written.Kept = errors.Is(err, fs.ErrExist)
+		if err != nil && !written.Kept {
 			return nil, err
-		}
-		if err == nil {
-			written.Beside = beside
 		}
 	}
 	return written, nil

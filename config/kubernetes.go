@@ -66,8 +66,8 @@ var kubernetesSection = Section{
 		},
 		{
 			Name: "batchsandbox_template_file", Kind: Path, Absent: "no template",
-			Doc:     "YAML file with a BatchSandbox that every sandbox starts from. `init-config --example k8s` writes example.batchsandbox-template.yaml beside this file: copy it here and edit it.",
-			ZH:      "作为每个沙箱基础的 BatchSandbox YAML 模板文件。`init-config --example k8s-zh` 会在本文件旁写入 example.batchsandbox-template.yaml：请复制到此路径并按需修改。",
+			Doc:     "YAML file with a BatchSandbox that every sandbox starts from. `init-config --example k8s` writes one beside this file, example.batchsandbox-template.yaml, and names it here: edit it.",
+			ZH:      "作为每个沙箱基础的 BatchSandbox YAML 模板文件。`init-config --example k8s-zh` 会在本文件旁写入 example.batchsandbox-template.yaml，并在此处填写其路径：请按需修改。",
 			Example: perRuntime("", `"~/batchsandbox-template.yaml"`),
 			at:      func(c *Config, _ int) any { return &c.Kubernetes.BatchSandboxTemplateFile },
 		},

@@ -11,11 +11,15 @@ import (
 // Example renders an example file: every key of the template's runtime, explained;
 // those with an example value active, the others commented out with their default.
 // A key that is not empty becomes the active server.api_key.
-func Example(t Template, key secret.Text) ([]byte, error) {
+func Example(t Template, key secret.Text) ([]byte, error) { return example(t, key, "") }
+
+// example is Example with the path of the BatchSandbox template that is written along
+// with a file; "" leaves a sample there.
+func example(t Template, key secret.Text, batchSandbox string) ([]byte, error) {
 	if !slices.Contains(Templates(), t) {
 		return nil, fmt.Errorf("unknown example %q", t)
 	}
-	r := renderer{template: t, key: key, runtime: RuntimeDocker}
+	r := renderer{template: t, key: key, batchSandbox: batchSandbox, runtime: RuntimeDocker}
 	if t == Kubernetes || t == K8sZH {
 		r.runtime = RuntimeKubernetes
 	}
@@ -38,6 +42,8 @@ type renderer struct {
 	runtime  string
 	lang     language
 	key      secret.Text
+
+	batchSandbox string // path of the template written beside the file
 }
 
 func (r *renderer) heading() {
@@ -82,6 +88,9 @@ func (r *renderer) section(s *Section) {
 func (r *renderer) line(s *Section, k *Key, prefix string) string {
 	if s.Name == "server" && k.Name == "api_key" && !r.key.IsZero() {
 		return k.Name + " = " + quote(r.key.Reveal())
+	}
+	if s.Name == "kubernetes" && k.Name == "batchsandbox_template_file" && r.batchSandbox != "" {
+		return prefix + k.Name + " = " + quote(r.batchSandbox)
 	}
 	if value, active := k.Example[r.template]; active {
 		return prefix + k.Name + " = " + value

@@ -184,6 +184,18 @@ func TestInitWritesPrivateFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, l.Config.Server.Keys(), 1)
 	require.Len(t, l.Config.Server.Keys()[0].Key.Reveal(), 43)
+	require.False(t, w.Kept)
+	require.Equal(t, w.Beside, l.Config.Kubernetes.BatchSandboxTemplateFile)
+	require.Empty(t, l.Report.Warnings)
+
+	again, err := Init{Path: "~/new/dir/other.toml", Template: K8sZH, Home: home}.Write()
+	require.NoError(t, err)
+	require.True(t, again.Kept)
+	l, err = Load(Options{Path: again.Path, Lookup: env(), Home: home})
+	require.NoError(t, err)
+	require.Equal(t, w.Beside, l.Config.Kubernetes.BatchSandboxTemplateFile, "the template that is there")
+	require.Empty(t, l.Report.Warnings)
+	require.NoError(t, os.Remove(again.Path))
 
 	_, err = Init{Path: w.Path, Home: home}.Write()
 	require.ErrorContains(t, err, "Config file already exists at "+w.Path+". Use --force to overwrite.")

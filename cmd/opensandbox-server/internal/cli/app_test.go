@@ -181,6 +181,11 @@ func TestInitConfig(t *testing.T) {
 	w = newWorld(t)
 	require.Equal(t, 0, w.run("init-config", "--example=k8s-zh", filepath.Join(dir, "k.toml")))
 	require.FileExists(t, filepath.Join(dir, config.BatchSandboxExample))
+	require.Contains(t, w.out.String(), "Wrote BatchSandbox template to "+filepath.Join(dir, config.BatchSandboxExample)+"\n")
+
+	w = newWorld(t)
+	require.Equal(t, 0, w.run("init-config", "--example=k8s", filepath.Join(dir, "l.toml")))
+	require.Contains(t, w.out.String(), "Kept the BatchSandbox template at ")
 
 	w = newWorld(t)
 	require.Equal(t, 1, w.run("init-config", filepath.Join(path, "below-a-file.toml")))

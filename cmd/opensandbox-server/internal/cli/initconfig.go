@@ -57,7 +57,10 @@ func (a *App) initConfig(init config.Init) error {
 	} else {
 		fmt.Fprintf(a.Stdout, "Wrote example config (%s) to %s\n", init.Template, written.Path)
 	}
-	if written.Beside != "" {
+	switch {
+	case written.Kept:
+		fmt.Fprintf(a.Stdout, "Kept the BatchSandbox template at %s\n", written.Beside)
+	case written.Beside != "":
 		fmt.Fprintf(a.Stdout, "Wrote BatchSandbox template to %s\n", written.Beside)
 	}
 	if !init.Key.IsZero() {
