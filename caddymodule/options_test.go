@@ -102,11 +102,11 @@ share_registry_auth = false
 	require.Equal(t, defaultInstance, o.Instance)
 	require.EqualValues(t, -1, o.PidsLimit)
 	require.False(t, o.ShareRegistryAuth)
-	require.Nil(t, o.Publish)
+	require.False(t, o.Publish)
 	loaded.Config.Docker.ShareRegistryAuth, loaded.Config.Docker.Publish = true, true
 	o = dockerOptions(loaded.Config, nil)
 	require.True(t, o.ShareRegistryAuth)
-	require.NotNil(t, o.Publish)
+	require.True(t, o.Publish)
 }
 
 // Cookies reach a sandbox on a direct route only where the file asks for it; a reload decides.

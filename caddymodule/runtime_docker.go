@@ -45,6 +45,7 @@ func dockerOptions(c *config.Config, log *slog.Logger) docker.Options {
 		AppArmorProfile:    c.Docker.AppArmorProfile,
 		SeccompProfile:     c.Docker.SeccompProfile,
 		ShareRegistryAuth:  c.Docker.ShareRegistryAuth,
+		Publish:            c.Docker.Publish,
 		OCIRuntime:         c.SecureRuntime.EffectiveDocker(),
 		Logger:             log,
 	}
@@ -53,9 +54,6 @@ func dockerOptions(c *config.Config, log *slog.Logger) docker.Options {
 	}
 	if o.PidsLimit == 0 {
 		o.PidsLimit = -1 // the file's 0 is "unlimited", the runtime's is "default"
-	}
-	if c.Docker.Publish {
-		o.Publish = new(docker.Publish)
 	}
 	return o
 }

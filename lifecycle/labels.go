@@ -21,6 +21,8 @@ const (
 	maxLabelPrefix = 253
 	maxLabelName   = 63
 	maxLabelValue  = 63
+	// maxMetadata is how many entries a sandbox may have.
+	maxMetadata = 128
 )
 
 // checkLabels applies the label rules to every entry, in key order so that the same

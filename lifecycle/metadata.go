@@ -24,8 +24,8 @@ func (s *Service) PatchMetadata(ctx context.Context, id string, patch map[string
 	v := u.view.Load()
 	record := v.record
 	record.Metadata = mergePatch(record.Metadata, patch)
-	if len(record.Metadata) > s.o.MaxMetadata && len(record.Metadata) > len(v.record.Metadata) {
-		return Sandbox{}, invalidLabel("The sandbox would have more than %d metadata entries.", s.o.MaxMetadata)
+	if len(record.Metadata) > maxMetadata && len(record.Metadata) > len(v.record.Metadata) {
+		return Sandbox{}, invalidLabel("The sandbox would have more than %d metadata entries.", maxMetadata)
 	}
 	if !maps.Equal(record.Metadata, v.record.Metadata) {
 		if err := s.save(ctx, record); err != nil {

@@ -48,8 +48,6 @@ type Options struct {
 	MaxPendingCreates int
 	// MaxSandboxes bounds sandboxes in any state; more are answered with 429. 0 = unlimited.
 	MaxSandboxes int
-	// MaxMetadata bounds the metadata entries of one sandbox; 128.
-	MaxMetadata int
 	// ReconcileInterval is how often the backend's list repairs what events missed; 30 s.
 	ReconcileInterval time.Duration
 
@@ -77,7 +75,6 @@ func (o *Options) setDefaults() error {
 	positive(&o.ReconcileInterval, 30*time.Second)
 	positive(&o.MaxConcurrent, 32)
 	positive(&o.MaxPendingCreates, 256)
-	positive(&o.MaxMetadata, 128)
 	if o.Prober == nil {
 		o.Prober = newPinger()
 	}

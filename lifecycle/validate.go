@@ -110,8 +110,8 @@ func (s *Service) checkEntrypoint(c *checked, _ time.Time) error {
 }
 
 func (s *Service) checkMetadata(c *checked, _ time.Time) error {
-	if len(c.request.Metadata) > s.o.MaxMetadata {
-		return invalidLabel("metadata has more than %d entries.", s.o.MaxMetadata)
+	if len(c.request.Metadata) > maxMetadata {
+		return invalidLabel("metadata has more than %d entries.", maxMetadata)
 	}
 	return checkLabels(c.request.Metadata)
 }

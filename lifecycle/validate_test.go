@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -165,11 +166,18 @@ func TestAcceptedRequests(t *testing.T) {
 	}
 }
 
+// entries makes metadata "k0" … of n entries.
+func entries(n int) map[string]string {
+	out := make(map[string]string, n)
+	for i := range n {
+		out[fmt.Sprintf("k%d", i)] = ""
+	}
+	return out
+}
+
 func TestTooMuchMetadata(t *testing.T) {
-	b := started(t, func(o *lifecycle.Options) { o.MaxMetadata = 2 })
-	_, err := b.Create(t.Context(), request(func(r *lifecycle.CreateRequest) {
-		r.Metadata = map[string]string{"a": "", "b": "", "c": ""}
-	}))
+	b := started(t)
+	_, err := b.Create(t.Context(), request(func(r *lifecycle.CreateRequest) { r.Metadata = entries(129) }))
 	fails(t, err, 400, "SANDBOX::INVALID_METADATA_LABEL")
 }
 

@@ -17,7 +17,7 @@ const (
 // Labels on the images.
 const (
 	// labelExecdDigest is the SHA-256 of /execd, lower-case hex.
-	labelExecdDigest   = wire.LabelExecdDigest
+	labelExecdDigest   = wire.LabelPrefix + "execd-digest"
 	labelBusyboxDigest = wire.LabelPrefix + "busybox-digest"
 	labelTitle         = "org.opencontainers.image.title"
 	labelLicenses      = "org.opencontainers.image.licenses"

@@ -14,8 +14,5 @@ const (
 	EnvExecdTokenSum = "EXECD_ACCESS_TOKEN_SHA256" // lower-case hex SHA-256 of it
 )
 
-// Labels on backend objects.
-const (
-	LabelPrefix      = "opensandbox.io/"            // reserved: clients may not write such labels
-	LabelExecdDigest = LabelPrefix + "execd-digest" // on an execd image: the SHA-256 of its /execd, for people and checks
-)
+// LabelPrefix begins the labels on backend objects that clients may not write.
+const LabelPrefix = "opensandbox.io/"

@@ -16,7 +16,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/docker/enginetest"
 )
@@ -116,7 +115,7 @@ func TestHalfFilledVolumeIsRepairedAtStart(t *testing.T) {
 	cli := engineClient(t)
 	r := ownExecd(t, cli, nil)
 	name := r.execd.ready.Load().volume
-	id, remove, err := r.execd.auxiliary(t.Context(), r.opts.ExecdImage, name, DeliverVolume)
+	id, remove, err := r.execd.auxiliary(t.Context(), r.opts.ExecdImage, name, deliverVolume)
 	require.NoError(t, err)
 	half := testBinaries("x")
 	archive, err := half.archive()
@@ -134,29 +133,20 @@ func TestHalfFilledVolumeIsRepairedAtStart(t *testing.T) {
 	require.NoError(t, again.Delete(t.Context(), sandbox))
 }
 
-func TestUploadDelivery(t *testing.T) {
-	cli := engineClient(t)
-	proxy := enginetest.Start(t)
-	r := open(t, func(o *Options) { o.Host, o.ExecdDelivery = proxy.Host(), DeliverUpload })
-	s := spec(uuid.NewString())
-	proxy.Reset()
-	instance, err := r.Create(t.Context(), s)
-	require.NoError(t, err)
-	require.Equal(t, lifecycle.Running, instance.Status.State)
-	require.Len(t, proxy.Requests(), 4)
-	out, code := run(t, cli, s.ID, "sh", "-c", "test -x /opt/opensandbox/execd && echo A=1 >/opt/opensandbox/.env && cat /opt/opensandbox/run/.env")
-	require.Zero(t, code, out)
-}
-
 func TestRefusedVolumeFallsBackToUpload(t *testing.T) {
 	proxy := enginetest.Start(t)
 	proxy.Fault(enginetest.Fault{
 		Match: enginetest.On(http.MethodPost, "/volumes/create"), Do: enginetest.Answer, Status: http.StatusForbidden, Body: `{"message":"authorization denied by plugin"}`,
 	})
 	r := open(t, func(o *Options) { o.Host = proxy.Host() })
-	instance, err := r.Create(t.Context(), spec(uuid.NewString()))
+	s := spec(uuid.NewString())
+	proxy.Reset()
+	instance, err := r.Create(t.Context(), s)
 	require.NoError(t, err)
 	require.Equal(t, lifecycle.Running, instance.Status.State)
+	require.Len(t, proxy.Requests(), 4)
+	out, code := run(t, engineClient(t), s.ID, "sh", "-c", "test -x /opt/opensandbox/execd && echo A=1 >/opt/opensandbox/.env && cat /opt/opensandbox/run/.env")
+	require.Zero(t, code, out)
 }
 
 func TestMissingExecdImage(t *testing.T) {
@@ -185,24 +175,10 @@ func removeVolumeOf(t *testing.T, imageName string) {
 	require.NoError(t, cli.VolumeRemove(context.Background(), volumePrefix+strings.TrimPrefix(found.ID, "sha256:"), true))
 }
 
-func TestPinnedExecd(t *testing.T) {
-	cli := engineClient(t)
-	found, err := cli.ImageInspect(t.Context(), execdImage())
-	require.NoError(t, err)
-	pinned := found.Config.Labels[wire.LabelExecdDigest]
-	require.Len(t, pinned, 64)
-	right := open(t, func(o *Options) { o.ExecdDigest = pinned })
-	require.NotNil(t, right.execd.ready.Load())
-
-	wrong := open(t, func(o *Options) { o.ExecdDigest = strings.Repeat("0", 64) })
-	_, err = wrong.Create(t.Context(), spec(uuid.NewString()))
-	requireCode(t, err, http.StatusInternalServerError, "DOCKER::SANDBOX_EXECD_DISTRIBUTION_FAILED")
-}
-
 func TestAuxiliariesAreSwept(t *testing.T) {
 	cli := engineClient(t)
 	r := open(t, nil)
-	id, _, err := r.execd.auxiliary(t.Context(), execdImage(), r.execd.ready.Load().volume, DeliverVolume)
+	id, _, err := r.execd.auxiliary(t.Context(), execdImage(), r.execd.ready.Load().volume, deliverVolume)
 	require.NoError(t, err)
 	r.sweepAuxiliaries(t.Context(), auxiliaryAge)
 	_, err = cli.ContainerInspect(t.Context(), id)

@@ -108,17 +108,20 @@ func (r *Runtime) hostConfig(limits lifecycle.Limits) *container.HostConfig {
 	return hc
 }
 
+// The engine keeps so many files of so many bytes of a sandbox's output.
+const (
+	logFiles = 3
+	logBytes = 10 << 20
+)
+
 // logConfig bounds the log the engine keeps of a sandbox's output, which would fill the
 // host's disk otherwise. The driver stays the operator's choice; one that does not write
 // local files needs no bound and would refuse the options.
-func logConfig(o Options, driver string) container.LogConfig {
-	if o.LogMaxBytes < 0 {
-		return container.LogConfig{}
-	}
+func logConfig(driver string) container.LogConfig {
 	switch driver {
 	case "json-file", "local":
 		return container.LogConfig{Config: map[string]string{
-			"max-size": strconv.FormatInt(o.LogMaxBytes, 10),
+			"max-size": strconv.Itoa(logBytes),
 			"max-file": strconv.Itoa(logFiles),
 		}}
 	}

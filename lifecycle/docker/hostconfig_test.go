@@ -81,19 +81,16 @@ func TestSeccompIsCheckedAtStart(t *testing.T) {
 }
 
 func TestLogsAreBounded(t *testing.T) {
-	o := runtimeWith(t, Options{}).opts
-	require.Equal(t, map[string]string{"max-size": "10485760", "max-file": "3"}, logConfig(o, "json-file").Config)
-	require.Empty(t, logConfig(o, "json-file").Type, "the driver is the operator's")
-	require.Empty(t, logConfig(o, "journald").Config)
-	o.LogMaxBytes = -1
-	require.Empty(t, logConfig(o, "json-file").Config)
+	require.Equal(t, map[string]string{"max-size": "10485760", "max-file": "3"}, logConfig("json-file").Config)
+	require.Empty(t, logConfig("json-file").Type, "the driver is the operator's")
+	require.Empty(t, logConfig("journald").Config)
 }
 
 func TestOptionsAreChecked(t *testing.T) {
 	_, err := Options{
-		Instance: "a b", Adopt: "some", NetworkMode: "container:x", ExecdDigest: "xyz", ExecdDelivery: "mail",
+		Instance: "a b", Adopt: "some", NetworkMode: "container:x",
 	}.withDefaults()
-	for _, part := range []string{"instance", "docker.adopt", "docker.network_mode", "execd_image", "execd digest", "execd delivery"} {
+	for _, part := range []string{"instance", "docker.adopt", "docker.network_mode", "execd_image"} {
 		require.ErrorContains(t, err, part, "all violations at once")
 	}
 	for _, mode := range []string{"none", "container:abc", "a b", "../x", "-x"} {

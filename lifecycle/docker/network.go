@@ -123,11 +123,9 @@ func (r *Runtime) published(ports []container.Port) map[uint16]netip.AddrPort {
 	return out
 }
 
+// publishedHost is where ports are dialled that the engine reports for every address.
 func (r *Runtime) publishedHost() netip.Addr {
-	switch {
-	case r.opts.PublishedHost.IsValid():
-		return r.opts.PublishedHost
-	case r.engine.remote.IsValid():
+	if r.engine.remote.IsValid() {
 		return r.engine.remote
 	}
 	return loopback

@@ -65,7 +65,7 @@ func TestHostNetworkTakesOne(t *testing.T) {
 }
 
 func TestPublishedPorts(t *testing.T) {
-	r, cli := open(t, func(o *Options) { o.Publish = &Publish{} }), engineClient(t)
+	r, cli := open(t, func(o *Options) { o.Publish = true }), engineClient(t)
 	s := spec(uuid.NewString())
 	s.Entrypoint = []string{"/usr/bin/demo-web"}
 	instance, err := r.Create(t.Context(), s)
@@ -87,7 +87,7 @@ func TestPublishedPorts(t *testing.T) {
 
 func TestTakenPortIsReplaced(t *testing.T) {
 	proxy := enginetest.Start(t)
-	r := open(t, func(o *Options) { o.Host, o.Publish = proxy.Host(), &Publish{} })
+	r := open(t, func(o *Options) { o.Host, o.Publish = proxy.Host(), true })
 	proxy.Reset()
 	proxy.Fault(enginetest.Fault{
 		Match: enginetest.StartContainer, Nth: 1, Do: enginetest.Answer, Status: http.StatusInternalServerError,

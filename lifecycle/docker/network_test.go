@@ -53,8 +53,6 @@ func TestPublished(t *testing.T) {
 
 	r.engine.remote = netip.MustParseAddr("10.1.1.1")
 	require.Equal(t, netip.MustParseAddrPort("10.1.1.1:5"), r.published([]container.Port{{IP: "0.0.0.0", PrivatePort: 80, PublicPort: 5, Type: "tcp"}})[80])
-	r.opts.PublishedHost = netip.MustParseAddr("10.2.2.2")
-	require.Equal(t, netip.MustParseAddrPort("10.2.2.2:5"), r.published([]container.Port{{IP: "::", PrivatePort: 80, PublicPort: 5, Type: "tcp"}})[80])
 }
 
 func TestSidecarAddressOnlyFromTheOwnSidecar(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -24,23 +23,6 @@ const (
 	AdoptAll Adopt = "all"
 )
 
-// Delivery says how execd and its bootstrap get into a sandbox.
-type Delivery string
-
-const (
-	// DeliverVolume mounts one shared, read-only volume. It is the default.
-	DeliverVolume Delivery = "volume"
-	// DeliverUpload puts the files into every container with one archive upload; it costs
-	// about 100 ms per create and needs no volume.
-	DeliverUpload Delivery = "upload"
-)
-
-// Publish makes the engine publish ports 44772 and 8080 of every sandbox.
-type Publish struct {
-	// Address is the host address the ports are bound to; invalid = 127.0.0.1.
-	Address netip.Addr
-}
-
 // Options configures a Runtime. The zero value of a field is its safer or documented default.
 type Options struct {
 	// Host is the engine's address, e.g. "unix:///var/run/docker.sock"; empty = DOCKER_HOST
@@ -57,18 +39,9 @@ type Options struct {
 	NetworkMode string
 	// APITimeout bounds every engine call but pulls and the event stream; 0 = 180 s.
 	APITimeout time.Duration
-	// PullTimeout bounds one image pull; 0 = 30 min.
-	PullTimeout time.Duration
-	// MaxPulls bounds pulls that run at once; 0 = 3.
-	MaxPulls int
 
 	// ExecdImage is where execd and bootstrap.sh come from. Required.
 	ExecdImage string
-	// ExecdDigest is the lower-case hex SHA-256 the execd binary must have; empty accepts
-	// what ExecdImage holds (an image the operator named explicitly).
-	ExecdDigest string
-	// ExecdDelivery defaults to DeliverVolume.
-	ExecdDelivery Delivery
 
 	// DropCapabilities are removed from sandboxes; nil = the contract's list, empty = none.
 	DropCapabilities []string
@@ -76,9 +49,6 @@ type Options struct {
 	AllowNewPrivileges bool
 	// PidsLimit per sandbox; 0 = 4096, negative = unlimited.
 	PidsLimit int64
-	// LogMaxBytes bounds each of the three files the engine keeps of a sandbox's output;
-	// 0 = 10 MiB, negative = as the engine is configured.
-	LogMaxBytes int64
 	// AppArmorProfile is the name of a loaded profile; empty = the engine's default.
 	AppArmorProfile string
 	// SeccompProfile is a profile in JSON or its path, or "unconfined"; empty = the engine's default.
@@ -91,23 +61,19 @@ type Options struct {
 	// registry logins. The execd image always may.
 	ShareRegistryAuth bool
 
-	// Publish is nil unless sandbox ports are to be published on the host.
-	Publish *Publish
-	// PublishedHost is where published ports are dialled when the engine reports a wildcard
-	// address; invalid = loopback, or the engine's address when it is a remote IP.
-	PublishedHost netip.Addr
+	// Publish makes the engine publish ports 44772 and 8080 of every sandbox on the host's
+	// loopback address.
+	Publish bool
 
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
 
-// logFiles is how many log files of LogMaxBytes the engine keeps.
-const logFiles = 3
-
 var (
 	instanceGrammar = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 	networkGrammar  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`)
-	digestGrammar   = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	// digestGrammar is also that of an engine's ids.
+	digestGrammar = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // defaultDrop is the contract's list of capabilities no sandbox needs (contract 02 §1).
@@ -142,27 +108,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.ExecdImage == "" {
 		reject("runtime.execd_image is required")
 	}
-	if o.ExecdDigest != "" && !digestGrammar.MatchString(o.ExecdDigest) {
-		reject("execd digest %q: want 64 lower-case hex digits", o.ExecdDigest)
-	}
-	switch o.ExecdDelivery {
-	case "":
-		o.ExecdDelivery = DeliverVolume
-	case DeliverVolume, DeliverUpload:
-	default:
-		reject("execd delivery %q: want \"volume\" or \"upload\"", o.ExecdDelivery)
-	}
 
 	o.APITimeout = orDefault(o.APITimeout, 180*time.Second)
-	o.PullTimeout = orDefault(o.PullTimeout, 30*time.Minute)
-	o.MaxPulls = orDefault(o.MaxPulls, 3)
 	o.PidsLimit = orDefault(o.PidsLimit, 4096)
-	o.LogMaxBytes = orDefault(o.LogMaxBytes, 10<<20)
 	if o.DropCapabilities == nil {
 		o.DropCapabilities = defaultDrop
-	}
-	if o.Publish != nil && !o.Publish.Address.IsValid() {
-		o.Publish = &Publish{Address: loopback}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -34,10 +34,10 @@ type hostPorts struct {
 
 // reservePorts returns nil when nothing is published.
 func (r *Runtime) reservePorts() (*hostPorts, error) {
-	if r.opts.Publish == nil {
+	if !r.opts.Publish {
 		return nil, nil
 	}
-	h := &hostPorts{address: r.opts.Publish.Address}
+	h := &hostPorts{address: loopback}
 	for range publishedPorts {
 		l, err := net.Listen("tcp", netip.AddrPortFrom(h.address, 0).String())
 		if err != nil {

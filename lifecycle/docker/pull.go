@@ -22,6 +22,7 @@ import (
 type puller struct {
 	runtime *Runtime
 	slots   chan struct{}
+	timeout time.Duration // of one download
 
 	mu      sync.Mutex
 	flights map[string]*flight
@@ -36,7 +37,7 @@ type flight struct {
 }
 
 func newPuller(r *Runtime) *puller {
-	return &puller{runtime: r, slots: make(chan struct{}, r.opts.MaxPulls), flights: make(map[string]*flight)}
+	return &puller{runtime: r, slots: make(chan struct{}, maxPulls), timeout: pullTimeout, flights: make(map[string]*flight)}
 }
 
 // pull downloads i. platform is empty or "os/arch". The error is typed, or the caller's
@@ -52,7 +53,7 @@ func (p *puller) pull(ctx context.Context, i image.Reference, platform string, l
 	p.mu.Lock()
 	f, running := p.flights[key]
 	if !running {
-		life, cancel := context.WithTimeout(p.runtime.life, p.runtime.opts.PullTimeout)
+		life, cancel := context.WithTimeout(p.runtime.life, p.timeout)
 		f = &flight{cancel: cancel, done: make(chan struct{})}
 		p.flights[key] = f
 		p.runtime.background.Go(func() {
@@ -86,6 +87,11 @@ func (p *puller) pull(ctx context.Context, i image.Reference, platform string, l
 		return context.Cause(ctx)
 	}
 }
+
+const (
+	maxPulls    = 3 // at once
+	pullTimeout = 30 * time.Minute
+)
 
 // pullAttempts and pullPause are for failures on the way to the registry; an answer of
 // the registry is final.

@@ -125,7 +125,8 @@ func TestPullNobodyWaitsForIsCancelled(t *testing.T) {
 
 func TestPullHasATimeout(t *testing.T) {
 	proxy := enginetest.Start(t)
-	r := open(t, func(o *Options) { o.Host, o.PullTimeout = proxy.Host(), 100*time.Millisecond })
+	r := open(t, func(o *Options) { o.Host = proxy.Host() })
+	r.pulls.timeout = 100 * time.Millisecond
 	proxy.Fault(enginetest.Fault{Match: enginetest.PullImage, Do: enginetest.Hold})
 	s := spec(uuid.NewString())
 	s.Image = absent()

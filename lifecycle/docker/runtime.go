@@ -106,7 +106,7 @@ func (r *Runtime) checkEngine(ctx context.Context) error {
 	if err != nil {
 		return engineError(ctx, err, codeInitialization, "asking about itself")
 	}
-	r.profile.logConfig = logConfig(r.opts, info.LoggingDriver)
+	r.profile.logConfig = logConfig(info.LoggingDriver)
 	if _, known := info.Runtimes[r.opts.OCIRuntime]; known || r.opts.OCIRuntime == "" {
 		return nil
 	}
