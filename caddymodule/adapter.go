@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
 
+	"github.com/opensandbox-edge/edge/caddymodule/listener"
 	"github.com/opensandbox-edge/edge/config"
 )
 
@@ -118,13 +119,13 @@ func listenAddress(c *config.Config) string {
 	if len(address) > 5 && address[:5] == "unix/" {
 		return address
 	}
-	return Network + "/" + address
+	return listener.Network + "/" + address
 }
 
 // metricsServer has a listener of its own (rulings §1.10).
 func metricsServer(c *config.Config) *caddyhttp.Server {
 	return &caddyhttp.Server{
-		Listen:            []string{Network + "/" + c.Metrics.Listen},
+		Listen:            []string{listener.Network + "/" + c.Metrics.Listen},
 		ReadHeaderTimeout: caddy.Duration(readHeaderTimeout),
 		AutoHTTPS:         &caddyhttp.AutoHTTPSConfig{Disabled: true},
 		Protocols:         []string{"h1"},

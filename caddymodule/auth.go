@@ -51,8 +51,8 @@ func (a *Auth) Provision(ctx caddy.Context) (err error) {
 // ServeHTTP implements caddyhttp.MiddlewareHandler.
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if s := a.app.state(); s != nil {
-		s.inflight.enter()
-		defer s.inflight.leave()
+		s.inflight.Enter()
+		defer s.inflight.Leave()
 	}
 	authenticator := a.app.effective().authenticator
 	admitted, refused := authenticator.Admit(w, r)

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
 
+	"github.com/opensandbox-edge/edge/caddymodule/listener"
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/logging"
 )
@@ -101,12 +102,12 @@ const flushTimeout = 2 * time.Second
 // Drain waits until no request is inside the handlers and the answers are written out,
 // or for ctx. The servers have to be stopping: they close connections that fall idle.
 func (h *Hold) Drain(ctx context.Context) error {
-	if err := h.state.inflight.wait(ctx); err != nil {
+	if err := h.state.inflight.Wait(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	_ = connections.wait(ctx)
+	_ = listener.WaitConnections(ctx)
 	return nil
 }
 

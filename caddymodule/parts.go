@@ -73,7 +73,7 @@ func openParts(ctx context.Context, s *state, c *config.Config, r Runtime) (_ *p
 	}
 	p.renewal = &renewal{extender: p.service, log: log.With("part", "renew")}
 	p.directory = directoryView{p.service.Directory(), p.service}
-	p.upstreams = ingress.NewUpstreams(p.directory, ingress.UpstreamOptions{}, s.metrics.traffic)
+	p.upstreams = ingress.NewUpstreams(p.directory, s.metrics.traffic)
 	return p, nil
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/opensandbox-edge/edge/caddymodule/inflight"
+	"github.com/opensandbox-edge/edge/caddymodule/listener"
 	"github.com/opensandbox-edge/edge/config"
 )
 
@@ -36,7 +38,7 @@ type state struct {
 	initial  *config.Config // the state was opened with it
 	root     *logRoot
 	metrics  *metrics
-	inflight inflight
+	inflight inflight.Count
 
 	mu      sync.Mutex
 	stack   []*settings // installed configurations, the newest last
@@ -122,7 +124,7 @@ func (s *state) uninstall(old *settings) {
 func (s *state) apply() error {
 	newest := s.stack[len(s.stack)-1]
 	s.root.set(newest.log)
-	setBacklogs(newest.config.Server.Backlog)
+	listener.SetBacklog(newest.config.Server.Backlog)
 	if s.opened == nil {
 		return nil
 	}

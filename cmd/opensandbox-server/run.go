@@ -14,6 +14,7 @@ import (
 	caddyserver "github.com/caddyserver/caddy/v2"
 
 	"github.com/opensandbox-edge/edge/caddymodule"
+	"github.com/opensandbox-edge/edge/caddymodule/listener"
 	"github.com/opensandbox-edge/edge/cmd/opensandbox-server/internal/cli"
 	"github.com/opensandbox-edge/edge/config"
 )
@@ -73,7 +74,7 @@ func portFree(ctx context.Context, c *config.Config) error {
 		if strings.HasPrefix(address, "unix/") {
 			continue
 		}
-		if err := caddymodule.PortFree(ctx, address); err != nil {
+		if err := listener.PortFree(ctx, address); err != nil {
 			return err
 		}
 	}

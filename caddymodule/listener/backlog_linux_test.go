@@ -1,4 +1,4 @@
-package caddymodule
+package listener
 
 import (
 	"net"
@@ -31,4 +31,19 @@ func acceptQueueLimit(t *testing.T, address string) int {
 	})
 	require.NotNil(t, info)
 	return int(info.Sacked)
+}
+
+func TestBacklogIsSetByListeningAgain(t *testing.T) {
+	t.Cleanup(func() { SetBacklog(0) })
+	ln, err := openSocket(t.Context(), "127.0.0.1:0", net.ListenConfig{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, ln.Close()) }()
+	SetBacklog(1)
+	// A queue of one takes two connections; the third handshake does not complete.
+	tcp := ln.(*view).Listener.(*net.TCPListener)
+	limit, err := setBacklog(tcp, 1)
+	require.NoError(t, err)
+	require.Positive(t, limit)
+
+	require.Equal(t, 1, acceptQueueLimit(t, ln.Addr().String()))
 }

@@ -1,9 +1,8 @@
 //go:build !linux
 
-package caddymodule
+package listener
 
 import (
-	"context"
 	"errors"
 	"net"
 )
@@ -12,6 +11,3 @@ import (
 func setBacklog(*net.TCPListener, int) (int, error) {
 	return 0, errors.New("server.backlog has no effect on this system")
 }
-
-// PortFree leaves the check to the listener itself.
-func PortFree(context.Context, string) error { return nil }

@@ -1,23 +1,25 @@
-package caddymodule
+package inflight
 
 import (
 	"context"
 	"sync/atomic"
 )
 
-// inflight counts what is under way, the requests inside our handlers or the open
+// Count counts what is under way, the requests inside handlers or the open
 // connections, across configurations, so that a stopping process can let it finish.
 // Every request passes here, so counting is one atomic addition. The zero value is
 // ready to use; one goroutine at a time may wait.
-type inflight struct {
+type Count struct {
 	count atomic.Int64
 	// idle is told when the count falls to zero; nil while nobody waits.
 	idle atomic.Pointer[chan struct{}]
 }
 
-func (f *inflight) enter() { f.count.Add(1) }
+// Enter counts one more.
+func (f *Count) Enter() { f.count.Add(1) }
 
-func (f *inflight) leave() {
+// Leave counts one less.
+func (f *Count) Leave() {
 	if f.count.Add(-1) != 0 {
 		return
 	}
@@ -29,8 +31,8 @@ func (f *inflight) leave() {
 	}
 }
 
-// wait returns when nothing is under way, or with ctx's error.
-func (f *inflight) wait(ctx context.Context) error {
+// Wait returns when nothing is under way, or with ctx's error.
+func (f *Count) Wait(ctx context.Context) error {
 	idle := make(chan struct{}, 1)
 	f.idle.Store(&idle) // before the count is read, so that no fall to zero goes unseen
 	defer f.idle.Store(nil)

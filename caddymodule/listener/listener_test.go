@@ -1,4 +1,4 @@
-package caddymodule
+package listener
 
 import (
 	"context"
@@ -68,10 +68,10 @@ func TestSocketIsKeptWhileOneConfigurationListens(t *testing.T) {
 	require.NoError(t, err)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Error(t, connections.wait(gone), "an open connection is waited for")
+	require.Error(t, WaitConnections(gone), "an open connection is waited for")
 	require.NoError(t, conn.Close())
 	_ = conn.Close() // counts once
-	require.NoError(t, connections.wait(t.Context()))
+	require.NoError(t, WaitConnections(t.Context()))
 	got, err := io.ReadAll(client)
 	require.NoError(t, err)
 	require.Equal(t, "x", string(got))
@@ -89,21 +89,6 @@ func TestSocketIsKeptWhileOneConfigurationListens(t *testing.T) {
 	_, err = third.Accept()
 	require.ErrorIs(t, err, net.ErrClosed)
 	require.NoError(t, PortFree(t.Context(), address), "the last listener closes the socket")
-}
-
-func TestBacklogIsSetByListeningAgain(t *testing.T) {
-	t.Cleanup(func() { setBacklogs(0) })
-	ln, err := openSocket(t.Context(), "127.0.0.1:0", net.ListenConfig{})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, ln.Close()) }()
-	setBacklogs(1)
-	// A queue of one takes two connections; the third handshake does not complete.
-	tcp := ln.(*listener).Listener.(*net.TCPListener)
-	limit, err := setBacklog(tcp, 1)
-	require.NoError(t, err)
-	require.Positive(t, limit)
-
-	require.Equal(t, 1, acceptQueueLimit(t, ln.Addr().String()))
 }
 
 func TestListenParsesRanges(t *testing.T) {

@@ -1,4 +1,4 @@
-package caddymodule
+package listener
 
 import (
 	"context"
@@ -6,27 +6,10 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-// setBacklog calls listen(2) once more on the bound socket, which changes the queue's
-// length on Linux. It returns the kernel's cap, 0 when unknown.
-func setBacklog(ln *net.TCPListener, n int) (limit int, err error) {
-	raw, err := ln.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	if controlErr := raw.Control(func(fd uintptr) { err = unix.Listen(int(fd), n) }); controlErr != nil {
-		return 0, controlErr
-	}
-	if text, readErr := os.ReadFile("/proc/sys/net/core/somaxconn"); readErr == nil {
-		limit, _ = strconv.Atoi(strings.TrimSpace(string(text)))
-	}
-	return limit, err
-}
 
 // PortFree reports whether address ("host:port") can be bound, without opening it:
 // the socket is bound but never listens, so no client can connect meanwhile. The

@@ -1,4 +1,4 @@
-package caddymodule
+package listener
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/opensandbox-edge/edge/caddymodule/inflight"
 )
 
 // Network is the name of the listener network, as in "opensandbox/127.0.0.1:8080".
@@ -70,7 +72,7 @@ func openSocket(ctx context.Context, address string, cfg net.ListenConfig) (net.
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{socket: v.(*socket), key: address, accepted: make(chan net.Conn), closed: make(chan struct{})}
+	l := &view{socket: v.(*socket), key: address, accepted: make(chan net.Conn), closed: make(chan struct{})}
 	l.add(l)
 	return l, nil
 }
@@ -83,7 +85,7 @@ type socket struct {
 	net.Listener
 
 	mu      sync.Mutex
-	users   []*listener   // the newest last
+	users   []*view       // the newest last
 	changed chan struct{} // closed when users changes
 
 	closing chan struct{}
@@ -91,17 +93,17 @@ type socket struct {
 	err     error // why accepting ended; written before done is closed
 }
 
-func (s *socket) add(l *listener) {
+func (s *socket) add(l *view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users = append(s.users, l)
 	s.wake()
 }
 
-func (s *socket) remove(l *listener) {
+func (s *socket) remove(l *view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.users = slices.DeleteFunc(s.users, func(one *listener) bool { return one == l })
+	s.users = slices.DeleteFunc(s.users, func(one *view) bool { return one == l })
 	s.wake()
 }
 
@@ -193,9 +195,9 @@ func (s *socket) applyBacklog() {
 	}
 }
 
-// setBacklogs changes the wanted backlog and applies it to the open sockets, because
+// SetBacklog changes the wanted length of the accept queue (0 = what Go asks for) and applies it to the open sockets, because
 // the app may be started before or after the servers that listen.
-func setBacklogs(n int) {
+func SetBacklog(n int) {
 	if backlog.Swap(int64(n)) == int64(n) {
 		return
 	}
@@ -205,8 +207,8 @@ func setBacklogs(n int) {
 	})
 }
 
-// listener is one configuration's view of a socket.
-type listener struct {
+// view is one configuration's view of a socket.
+type view struct {
 	*socket
 	key      string
 	accepted chan net.Conn
@@ -215,7 +217,7 @@ type listener struct {
 }
 
 // Accept implements net.Listener.
-func (l *listener) Accept() (net.Conn, error) {
+func (l *view) Accept() (net.Conn, error) {
 	select { // a closed listener takes no further connection even when one waits
 	case <-l.closed:
 		return nil, l.closedError()
@@ -234,10 +236,14 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// connections counts the connections of this network that are open. A handler's return
-// is not the end of its answer, which net/http writes out afterwards; a stopping process
-// waits for the connection to be closed.
-var connections inflight
+// connections counts the connections of this network that are open.
+var connections inflight.Count
+
+// WaitConnections returns when no connection of this network is open, or with ctx's
+// error. A handler's return is not the end of its answer, which net/http writes out
+// afterwards; a stopping process waits for the connection to be closed. One goroutine at
+// a time may wait.
+func WaitConnections(ctx context.Context) error { return connections.Wait(ctx) }
 
 // trackedConn keeps the methods of a TCP connection, for sendfile and half-close.
 type trackedConn struct {
@@ -250,22 +256,22 @@ func track(conn net.Conn) net.Conn {
 	if !ok {
 		return conn
 	}
-	connections.enter()
+	connections.Enter()
 	return &trackedConn{TCPConn: tcp}
 }
 
 // Close implements net.Conn.
 func (c *trackedConn) Close() error {
-	defer c.once.Do(connections.leave)
+	defer c.once.Do(connections.Leave)
 	return c.TCPConn.Close()
 }
 
-func (l *listener) closedError() error {
+func (l *view) closedError() error {
 	return &net.OpError{Op: "accept", Net: Network, Addr: l.Addr(), Err: net.ErrClosed}
 }
 
 // Close implements net.Listener; the socket closes with its last listener.
-func (l *listener) Close() error {
+func (l *view) Close() error {
 	var err error
 	l.once.Do(func() {
 		close(l.closed)
