@@ -26,24 +26,24 @@ func options(t *testing.T) auth.Options {
 	return auth.Options{Table: table, Keys: keys(), CORS: auth.NewCORS()}
 }
 
-// serve runs one request through the middleware; decision is nil when it was refused.
+// serve runs one request through authentication; decision is nil when it was refused.
 func serve(t *testing.T, opts auth.Options, method, target string, header ...string) (*httptest.ResponseRecorder, *auth.Decision) {
 	t.Helper()
 	a, err := auth.New(opts)
 	require.NoError(t, err)
-	var decision *auth.Decision
-	h := a.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		d, ok := auth.FromContext(r.Context())
-		require.True(t, ok)
-		decision = d
-	}))
 	r := httptest.NewRequest(method, target, nil)
 	r.RequestURI = r.URL.RequestURI() // origin form, as clients send it
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
+	admitted, refused := a.Admit(w, r)
+	if refused != nil {
+		a.Refuse(w, r, refused)
+		return w, nil
+	}
+	decision, ok := auth.FromContext(admitted.Context())
+	require.True(t, ok)
 	return w, decision
 }
 

@@ -133,15 +133,3 @@ func (a *Authenticator) Refuse(w http.ResponseWriter, r *http.Request, err *apie
 	}
 	apierror.Write(w, err)
 }
-
-// Middleware lets admitted requests through to next.
-func (a *Authenticator) Middleware(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		admitted, err := a.Admit(w, r)
-		if err != nil {
-			a.Refuse(w, r, err)
-			return
-		}
-		next.ServeHTTP(w, admitted)
-	})
-}

@@ -99,7 +99,7 @@ func TestTouch(t *testing.T) {
 
 func TestOnGrantedRunsBeforeTheBodyAndOnlyThen(t *testing.T) {
 	calls := 0
-	e := newEdge(t, func(o *ingress.Options, _ *ingress.UpstreamOptions) {
+	e := newEdge(t, func(o *ingress.Options) {
 		o.OnGranted = func(w http.ResponseWriter, r *http.Request) { calls++ }
 	})
 	var got seen

@@ -50,13 +50,11 @@ func (up *upstream) connect(ctx context.Context, network, address string) (net.C
 	defer cancel(nil)
 	defer context.AfterFunc(up.ctx, func() { cancel(up.cause()) })()
 
-	opts := up.owner.opts
-	patience := opts.Hold
+	deadline := time.Now()
 	if address == up.execd {
-		patience = max(patience, opts.ExecdDialRetry)
+		deadline = deadline.Add(up.owner.patience)
 	}
-	dialer := net.Dialer{Timeout: opts.DialTimeout}
-	deadline := time.Now().Add(patience)
+	dialer := net.Dialer{Timeout: dialTimeout}
 	pauses := backoff.Backoff{First: firstDialPause, Most: maxDialPause}
 	for {
 		c, err := dialer.DialContext(ctx, network, address)

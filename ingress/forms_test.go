@@ -87,7 +87,7 @@ func newHandlerBehindAuth(t testing.TB, e *edge) (http.Handler, *ingress.Handler
 	require.NoError(t, err)
 	a, err := auth.New(auth.Options{Table: table, Keys: keys})
 	require.NoError(t, err)
-	return a.Middleware(h), h
+	return behind(a, h), h
 }
 
 func TestFailsClosed(t *testing.T) {
@@ -109,7 +109,7 @@ func TestFailsClosed(t *testing.T) {
 }
 
 func TestResolution(t *testing.T) {
-	e := newEdge(t, func(o *ingress.Options, _ *ingress.UpstreamOptions) { o.CodePrefix = "KUBERNETES" })
+	e := newEdge(t, func(o *ingress.Options) { o.CodePrefix = "KUBERNETES" })
 	for _, c := range []struct {
 		state      lifecycle.State
 		status     int
@@ -198,7 +198,7 @@ func TestMetrics(t *testing.T) {
 	require.NoError(t, m.Register(reg), "again is no error")
 	require.NoError(t, m.Register(prometheus.NewRegistry()), "a later configuration's registry")
 
-	e := newEdge(t, func(o *ingress.Options, _ *ingress.UpstreamOptions) { o.Metrics = m })
+	e := newEdge(t, func(o *ingress.Options) { o.Metrics = m })
 	e.sandbox(t, id, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte("x"), 1000)) }, 8080)
 	for _, f := range forms("8080") {
 		e.do(t, f.request(t, e, "POST", "/", strings.NewReader("12345")))

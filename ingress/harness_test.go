@@ -65,7 +65,7 @@ type edge struct {
 	client    *http.Client
 }
 
-type change func(*ingress.Options, *ingress.UpstreamOptions)
+type change func(*ingress.Options)
 
 func newEdge(t testing.TB, changes ...change) *edge {
 	t.Helper()
@@ -76,16 +76,15 @@ func newEdge(t testing.TB, changes ...change) *edge {
 	keys := auth.NewKeys(auth.Key{Name: "main", Value: secret.New(apiKey)})
 	d := new(directory)
 	o := ingress.Options{Directory: d, Toucher: d, Table: table, Keys: keys, CORS: auth.NewCORS()}
-	uo := ingress.UpstreamOptions{}
 	for _, c := range changes {
-		c(&o, &uo)
+		c(&o)
 	}
-	o.Upstreams = ingress.NewUpstreams(d, uo, o.Metrics)
+	o.Upstreams = ingress.NewUpstreams(d, o.Metrics)
 	h, err := ingress.New(o)
 	require.NoError(t, err)
 	a, err := auth.New(auth.Options{Table: table, Keys: keys})
 	require.NoError(t, err)
-	front := httptest.NewServer(a.Middleware(h))
+	front := httptest.NewServer(behind(a, h))
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
@@ -99,6 +98,18 @@ func newEdge(t testing.TB, changes ...change) *edge {
 		directory: d, url: front.URL, upstreams: o.Upstreams,
 		client: &http.Client{Transport: transport},
 	}
+}
+
+// behind puts authentication in front of a handler, as a server adapter does.
+func behind(a *auth.Authenticator, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admitted, err := a.Admit(w, r)
+		if err != nil {
+			a.Refuse(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, admitted)
+	})
 }
 
 func (d *directory) all() func(func(*lifecycle.Entry) bool) { return d.Range }

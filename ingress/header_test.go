@@ -113,7 +113,7 @@ func TestTokensReachOnlyTheirDaemon(t *testing.T) {
 func TestCookiesAndAuthorization(t *testing.T) {
 	lines := []string{"Cookie: session=1", "Authorization: Basic eA=="}
 	for _, forward := range []bool{false, true} {
-		e := newEdge(t, func(o *ingress.Options, _ *ingress.UpstreamOptions) { o.ForwardCredentials = forward })
+		e := newEdge(t, func(o *ingress.Options) { o.ForwardCredentials = forward })
 		var got seen
 		e.sandbox(t, id, got.handler, 8080)
 		for _, f := range forms("8080") {

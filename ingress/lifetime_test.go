@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -131,7 +132,8 @@ func TestARefusedPort(t *testing.T) {
 }
 
 func TestExecdThatStartsLateIsAwaited(t *testing.T) {
-	e := newEdge(t, func(_ *ingress.Options, o *ingress.UpstreamOptions) { o.ExecdDialRetry = eventually })
+	e := newEdge(t)
+	e.upstreams.SetPatience(eventually)
 	addr := closedPort(t)
 	_, err := e.Publish(lifecycle.Entry{ID: id, State: lifecycle.Running, Published: map[uint16]netip.AddrPort{44772: addr}})
 	require.NoError(t, err)
@@ -162,13 +164,10 @@ func TestExecdThatStartsLateIsAwaited(t *testing.T) {
 	require.Equal(t, answer{200, "payload"}, <-answers)
 }
 
-func TestResponseTimeout(t *testing.T) {
-	e := newEdge(t, func(_ *ingress.Options, o *ingress.UpstreamOptions) { o.ResponseTimeout = 50 * time.Millisecond })
-	l := listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running}, l.Addr(), 8080)
-	res, body := e.do(t, direct("8080").request(t, e, "GET", "/", nil))
-	require.Equal(t, 504, res.StatusCode)
-	require.Equal(t, ingress.CodeResponseTimeout, code(t, body))
+func TestADeadConnectionIsATimeout(t *testing.T) {
+	err := ingress.Failure(&net.OpError{Op: "read", Err: syscall.ETIMEDOUT})
+	require.Equal(t, 504, err.Status)
+	require.Equal(t, ingress.CodeResponseTimeout, err.Code)
 }
 
 func TestARequestThatWaitsIsAnsweredWhenTheSandboxEnds(t *testing.T) {

@@ -12,50 +12,26 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
-// UpstreamOptions bound connections to sandboxes. Zero values mean the defaults.
-type UpstreamOptions struct {
-	DialTimeout time.Duration // default 10 s
-	// ExecdDialRetry is how long a refused connection to execd is tried again: a sandbox
-	// that just started or resumed may need a moment. Default 500 ms; negative = never.
-	ExecdDialRetry time.Duration
-	// Hold is the same for all other ports; default 0.
-	Hold time.Duration
-	// ResponseTimeout is how long a sandbox may take to begin its answer; default 0 = for ever.
-	ResponseTimeout time.Duration
-	// MaxResponseHeader bounds an answer's head in bytes; default 64 KiB.
-	MaxResponseHeader int64
-	// MaxIdlePerPort is how many idle connections are kept per port of a sandbox; default 64.
-	MaxIdlePerPort int
-	// IdleTimeout is how long they are kept; default 60 s.
-	IdleTimeout time.Duration
-}
-
-func (o UpstreamOptions) withDefaults() UpstreamOptions {
-	set := func(d *time.Duration, def time.Duration) {
-		if *d == 0 {
-			*d = def
-		}
-	}
-	set(&o.DialTimeout, 10*time.Second)
-	set(&o.ExecdDialRetry, 500*time.Millisecond)
-	set(&o.IdleTimeout, 60*time.Second)
-	if o.MaxResponseHeader == 0 {
-		o.MaxResponseHeader = 64 << 10
-	}
-	if o.MaxIdlePerPort == 0 {
-		o.MaxIdlePerPort = 64
-	}
-	return o
-}
+// Bounds of connections to sandboxes. How long a sandbox may take to begin its answer is
+// not bounded: that is the client's business.
+const (
+	dialTimeout = 10 * time.Second
+	// execdPatience is how long a refused connection to execd is tried again: a sandbox
+	// that just started or resumed may need a moment. Other ports are answered at once.
+	execdPatience     = 500 * time.Millisecond
+	maxResponseHeader = 64 << 10
+	maxIdlePerPort    = 64
+	idleTimeout       = 60 * time.Second
+)
 
 // Upstreams owns the connections to all sandboxes, pooled per generation: an address
 // that was reused by another sandbox never gets a connection or a request of the former
 // one. It outlives handlers, so that a reload keeps connections and streams.
 // It is safe for concurrent use.
 type Upstreams struct {
-	opts    UpstreamOptions
-	confirm func(context.Context, *lifecycle.Entry) error
-	metrics *Metrics
+	confirm  func(context.Context, *lifecycle.Entry) error
+	metrics  *Metrics
+	patience time.Duration // execdPatience
 
 	generations sync.Map // uint64 → *upstream
 	closed      context.Context
@@ -69,11 +45,11 @@ var errClosed = errors.New("the server is stopping")
 
 // NewUpstreams makes an empty pool; directory confirms addresses between connect and
 // first byte. metrics may be nil.
-func NewUpstreams(directory Directory, opts UpstreamOptions, metrics *Metrics) *Upstreams {
+func NewUpstreams(directory Directory, metrics *Metrics) *Upstreams {
 	if metrics == nil {
 		metrics = newMetrics()
 	}
-	u := &Upstreams{opts: opts.withDefaults(), confirm: directory.Confirm, metrics: metrics}
+	u := &Upstreams{confirm: directory.Confirm, metrics: metrics, patience: execdPatience}
 	u.closed, u.close = context.WithCancel(context.Background())
 	return u
 }
@@ -141,10 +117,9 @@ func newUpstream(owner *Upstreams, e *lifecycle.Entry, ctx context.Context) *ups
 		Proxy:                  nil, // HTTP_PROXY is for the server's own calls (contract 04 D20)
 		DialContext:            up.dial,
 		DisableCompression:     true,
-		MaxIdleConnsPerHost:    owner.opts.MaxIdlePerPort,
-		IdleConnTimeout:        owner.opts.IdleTimeout,
-		ResponseHeaderTimeout:  owner.opts.ResponseTimeout,
-		MaxResponseHeaderBytes: owner.opts.MaxResponseHeader,
+		MaxIdleConnsPerHost:    maxIdlePerPort,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxResponseHeader,
 		ExpectContinueTimeout:  time.Second,
 	}
 	return up

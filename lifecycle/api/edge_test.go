@@ -164,7 +164,14 @@ func newEdge(t *testing.T, change ...func(*api.Options)) *edge {
 	require.NoError(t, err)
 	guard, err := auth.New(auth.Options{Table: table, Keys: auth.NewKeys(auth.Key{Name: "main", Value: secret.New(key)}), CORS: options.CORS, Logger: log})
 	require.NoError(t, err)
-	e.handler = guard.Middleware(e.api)
+	e.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admitted, refused := guard.Admit(w, r)
+		if refused != nil {
+			guard.Refuse(w, r, refused)
+			return
+		}
+		e.api.ServeHTTP(w, admitted)
+	})
 	return e
 }
 
