@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"sync"
+
+	"github.com/opensandbox-edge/edge/internal/quote"
 )
 
 // buffers are shared by all copies; 32 KiB is what fits a socket's appetite.
@@ -22,7 +24,7 @@ func (x *exchange) relay(res *http.Response, body *requestBody) {
 
 	if err := x.copyBody(res); err != nil {
 		x.Logger.Debug("sandbox answer aborted", "sandbox", x.route.SandboxID, "port", x.route.Port,
-			"cause", err, "request_id", x.decision.RequestID)
+			"cause", quote.Error(err), "request_id", x.decision.RequestID)
 		x.Metrics.aborted.Inc()
 		panic(http.ErrAbortHandler)
 	}

@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/internal/quote"
 	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
@@ -51,7 +53,10 @@ type Options struct {
 
 // Handler serves the sandbox routes. It is immutable and safe for concurrent use;
 // connections live in Upstreams, so a handler can be replaced under traffic.
-type Handler struct{ Options }
+type Handler struct {
+	Options
+	failures failureLog
+}
 
 // New checks the options.
 func New(o Options) (*Handler, error) {
@@ -67,7 +72,7 @@ func New(o Options) (*Handler, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{o}, nil
+	return &Handler{Options: o}, nil
 }
 
 // exchange is one request on its way through the handler.
@@ -147,19 +152,32 @@ func (x *exchange) fail(err error) {
 	}
 	e := failure(err)
 	x.status = e.Status
-	x.Logger.Log(x.r.Context(), logLevel(e), "sandbox request failed", "sandbox", x.route.SandboxID, "port", x.route.Port,
-		"status", e.Status, "code", e.Code, "cause", e.Cause, "request_id", x.decision.RequestID)
+	x.logFailure(e)
 	if x.ownDaemon() {
 		x.CORS.Apply(x.w.Header(), x.r)
 	}
 	apierror.Write(x.w, e)
 }
 
-func logLevel(e *apierror.Error) slog.Level {
+// logFailure writes what the sandbox did wrong as a warning, and what the client did for
+// debugging alone. The cause may quote the sandbox.
+func (x *exchange) logFailure(e *apierror.Error) {
+	level, suppressed := slog.LevelDebug, 0
 	if e.Status >= http.StatusInternalServerError {
-		return slog.LevelWarn
+		level = slog.LevelWarn
+		var ok bool
+		if suppressed, ok = x.failures.allow(x.route.SandboxID, time.Now()); !ok {
+			return
+		}
 	}
-	return slog.LevelDebug
+	attrs := []any{
+		"sandbox", x.route.SandboxID, "port", x.route.Port, "status", e.Status, "code", e.Code,
+		"cause", quote.Error(e.Cause), "request_id", x.decision.RequestID,
+	}
+	if suppressed > 0 {
+		attrs = append(attrs, "suppressed", suppressed)
+	}
+	x.Logger.Log(x.r.Context(), level, "sandbox request failed", attrs...)
 }
 
 // ownDaemon tells routes to execd and the egress sidecar, which SDKs send credentials to.

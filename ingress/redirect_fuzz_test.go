@@ -29,7 +29,7 @@ func FuzzLocation(f *testing.F) {
 	}
 	table, err := route.NewTable(route.Settings{URI: true, Header: true, WildcardBase: "sb.example.com", APIHosts: []string{"api.example.com"}})
 	require.NoError(f, err)
-	h := &Handler{Options{Table: table, Keys: auth.NewKeys()}}
+	h := &Handler{Options: Options{Table: table, Keys: auth.NewKeys()}}
 	f.Fuzz(func(t *testing.T, location string, form uint8) {
 		target, host := "/a/b", "api.example.com"
 		r := &http.Request{Method: "GET", Header: http.Header{}}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+
+	"github.com/opensandbox-edge/edge/internal/quote"
 )
 
 // pinger asks GET /ping. It trusts nothing about the other side: no proxies, no
@@ -34,7 +36,7 @@ func (p pinger) Ping(ctx context.Context, execd netip.AddrPort) error {
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
-		return err
+		return quote.Error(err) // it may hold the answer
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxPong))
