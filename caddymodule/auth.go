@@ -59,11 +59,16 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if refused != nil {
 		describe(r, &auth.Decision{RequestID: auth.EnsureRequestID(w.Header(), r)})
 		authenticator.Refuse(w, r, refused)
+		thin(w, r)
 		return nil
 	}
 	decision, _ := auth.FromContext(admitted.Context())
 	describe(r, decision)
-	return next.ServeHTTP(w, admitted)
+	err := next.ServeHTTP(w, admitted)
+	if decision.KeyName == "" {
+		thin(w, r)
+	}
+	return err
 }
 
 // describe adds what is known about the request to its log lines and placeholders.
