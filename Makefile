@@ -9,7 +9,7 @@ TOOLS       := .cache/tools
 WITH_ENGINE := tools/machine/with-engine
 
 .DEFAULT_GOAL := help
-.PHONY: help machine build images demo run test test-unit test-docker test-clients test-xcaddy lint xcaddy fuzz clean
+.PHONY: help machine build images demo run test test-unit test-docker test-clients test-xcaddy lint vuln xcaddy fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,9 @@ test-xcaddy: xcaddy ## The modules in a stock caddy built by xcaddy, started fro
 
 lint: ## Formatting, vet, staticcheck, architecture.
 	@tools/lint/run
+
+vuln: ## Known vulnerabilities in what is called; needs the network, says so without it.
+	@tools/lint/vuln
 
 xcaddy: ## Build bin/caddy from xcaddy.json with the real xcaddy.
 	@tools/xcaddy/build.sh

@@ -4,7 +4,8 @@
 package tools
 
 import (
-	_ "honnef.co/go/tools/cmd/staticcheck"
+	_ "golang.org/x/vuln/cmd/govulncheck"
 	_ "gotest.tools/gotestsum"
+	_ "honnef.co/go/tools/cmd/staticcheck"
 	_ "mvdan.cc/gofumpt"
 )
