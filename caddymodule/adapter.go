@@ -122,7 +122,8 @@ func listenAddress(c *config.Config) string {
 	return listener.Network + "/" + address
 }
 
-// metricsServer has a listener of its own (rulings §1.10).
+// metricsServer has a listener of its own: scrapers cannot send the API key, and
+// /metrics of the API's listener may be a path of a sandbox.
 func metricsServer(c *config.Config) *caddyhttp.Server {
 	return &caddyhttp.Server{
 		Listen:            []string{listener.Network + "/" + c.Metrics.Listen},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/stretchr/testify/require"
 
@@ -65,6 +66,29 @@ func TestEveryDirectiveHasAPageAndAFixture(t *testing.T) {
 		return out
 	}
 	require.Equal(t, names("testdata/*.caddytest", ".caddytest"), names("../docs/directives/*.md", ".md"))
+}
+
+// Whoever meets a module in `caddy list-modules` finds a page that names it.
+func TestEveryModuleHasAPage(t *testing.T) {
+	var pages strings.Builder
+	for _, pattern := range []string{"../docs/directives/*.md", "../docs/reference/*.md"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, name := range files {
+			pages.WriteString(readFile(t, name))
+		}
+	}
+	count := 0
+	for _, id := range caddy.Modules() {
+		if !strings.Contains(id, "opensandbox") || id == string(fakeModule{}.CaddyModule().ID) {
+			continue
+		}
+		count++
+		name := caddy.ModuleID(id).Name()
+		require.True(t, strings.Contains(pages.String(), name+"\n\n```caddyfile") || strings.Contains(pages.String(), "`"+id+"`"), "%s has no page", id)
+	}
+	require.GreaterOrEqual(t, count, 8)
+	require.Contains(t, pages.String(), "# The config adapter `sandbox_toml`")
 }
 
 func TestCaddyfileMistakes(t *testing.T) {

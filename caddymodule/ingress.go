@@ -21,7 +21,7 @@ func init() {
 }
 
 // streamIdle is the stall timeout of sandbox traffic, in place of the server's: an
-// upload, a WebSocket or an event stream may rest for long (rulings §1.11).
+// upload, a WebSocket or an event stream may rest for long.
 const streamIdle = 24 * time.Hour
 
 // Ingress carries requests into sandboxes: /sandboxes/{id}/proxy/{port}/…, and the

@@ -17,7 +17,7 @@ import (
 )
 
 // states holds the one long-lived state of the process, counted by configuration (and
-// by main while it runs), so that it survives reloads (design §2.9).
+// by main while it runs), so that it survives reloads.
 var states = caddy.NewUsagePool()
 
 // stateKey is the only key: two apps in one process share their sandboxes.
@@ -89,7 +89,7 @@ func releaseState() error {
 }
 
 // accepts refuses settings that the running state cannot take over: another store or
-// runtime, and every other key that needs a restart (rulings §1.5e).
+// runtime, and every other key that needs a restart.
 func (s *state) accepts(next *settings) error {
 	if changed := config.Restart(s.initial, next.config); len(changed) > 0 {
 		return fmt.Errorf("these keys cannot change while the server runs; restart it: %s", strings.Join(changed, ", "))

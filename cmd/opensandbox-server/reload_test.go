@@ -1,0 +1,44 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestHangup(t *testing.T) {
+	s := newServer(t)
+	s.write(key, "")
+	s.start()
+	s.serving()
+	s.write("another-key-0123456789", "[log]\nlevel = \"DEBUG\"")
+	s.signal(syscall.SIGHUP)
+	s.eventually("reloaded", func() bool { return strings.Contains(s.log(), "configuration reloaded") })
+	require.Equal(t, http.StatusUnauthorized, s.status("/v1/sandboxes", key))
+	require.Equal(t, http.StatusOK, s.status("/v1/sandboxes", "another-key-0123456789"))
+	require.Contains(t, s.log(), "DEBUG")
+
+	for i, broken := range []func(){
+		func() { s.write("", "") },
+		func() { s.write(key, "[runtim]\n[server") },
+		func() { s.write(key, "[docker]\n[log]\nformat = \"json\"") }, // a key that needs a restart
+	} {
+		broken()
+		s.signal(syscall.SIGHUP)
+		s.eventually("refused", func() bool { return strings.Count(s.log(), "reload refused") == i+1 })
+		require.Equal(t, http.StatusOK, s.status("/v1/sandboxes", "another-key-0123456789"))
+	}
+	require.Equal(t, 1, strings.Count(s.log(), "sandboxes restored"), "the state is opened once")
+}
+
+func TestReloadFlagWatchesTheFile(t *testing.T) {
+	s := newServer(t)
+	s.write(key, "")
+	s.start("--reload", "--config", s.path("sandbox.toml"))
+	s.serving()
+	s.write("another-key-of-another-length-0123456789", "")
+	s.eventually("reloaded", func() bool { return strings.Contains(s.log(), "configuration reloaded") })
+}
