@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/opensandbox-edge/edge/logging"
+	"github.com/opensandbox-edge/edge/logging/rotate"
 )
 
 func init() { caddy.RegisterModule(new(LogWriter)) }
@@ -91,7 +91,7 @@ func (w *LogWriter) WriterKey() string {
 func (w *LogWriter) OpenWriter() (io.WriteCloser, error) {
 	key := filepath.Clean(w.Path)
 	v, loaded, err := logFiles.LoadOrNew(key, func() (caddy.Destructor, error) {
-		f, err := logging.OpenFile(key, w.MaxBytes, *w.Backups)
+		f, err := rotate.Open(key, rotate.Limits{MaxBytes: w.MaxBytes, Backups: *w.Backups})
 		return pooledFile{f}, err
 	})
 	if err != nil {
@@ -99,7 +99,7 @@ func (w *LogWriter) OpenWriter() (io.WriteCloser, error) {
 	}
 	file := v.(pooledFile)
 	if loaded {
-		file.SetLimits(w.MaxBytes, *w.Backups)
+		file.SetLimits(rotate.Limits{MaxBytes: w.MaxBytes, Backups: *w.Backups})
 	}
 	return &logFile{File: file.File, key: key}, nil
 }
@@ -133,13 +133,13 @@ func (w *LogWriter) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // pooledFile lets the pool close the file after its last user.
-type pooledFile struct{ *logging.File }
+type pooledFile struct{ *rotate.File }
 
 func (f pooledFile) Destruct() error { return f.Close() }
 
 // logFile is one configuration's use of a file.
 type logFile struct {
-	*logging.File
+	*rotate.File
 	key string
 }
 

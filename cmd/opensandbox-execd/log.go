@@ -1,15 +1,17 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/DeRuina/timberjack"
+	"github.com/opensandbox-edge/edge/logging/rotate"
 )
+
+// limits of a log file (contract 06 §1.2).
+var limits = rotate.Limits{MaxBytes: 100 << 20, Backups: 10, MaxAge: 30 * 24 * time.Hour}
 
 // openLog opens EXECD_LOG_FILE or the outputs of OPENSANDBOX_LOG_OUTPUT: a comma
 // list of stdout, stderr and paths; nothing means stdout. Files rotate.
@@ -23,12 +25,11 @@ func openLog(outputs string) (io.WriteCloser, error) {
 		case "stderr":
 			all = append(all, kept{os.Stderr})
 		default:
-			f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640) // so that a bad path is known now
+			f, err := rotate.Open(name, limits)
 			if err != nil {
-				return nil, fmt.Errorf("open log file: %w", err)
+				return nil, err
 			}
-			_ = f.Close()
-			all = append(all, &timberjack.Logger{Filename: name, MaxSize: 100, MaxAge: 30, MaxBackups: 10})
+			all = append(all, f)
 		}
 	}
 	if len(all) == 0 {

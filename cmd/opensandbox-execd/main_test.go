@@ -209,7 +209,7 @@ func TestDaemonRefusesBadSettings(t *testing.T) {
 		"port var": {nil, "EXECD_PORT=x", 2},
 		"grace":    {nil, "EXECD_API_GRACE_SHUTDOWN=soon", 2},
 		"flag":     {[]string{"--no-such-flag"}, "A=b", 2},
-		"log file": {nil, "EXECD_LOG_FILE=/no/such/folder/log", 1},
+		"log file": {nil, "EXECD_LOG_FILE=/dev/null/log", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := launch(t, append([]string{"execd"}, c.args...), c.env)

@@ -1,4 +1,4 @@
-package logging_test
+package rotate_test
 
 import (
 	"os"
@@ -6,10 +6,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/opensandbox-edge/edge/logging"
+	"github.com/opensandbox-edge/edge/logging/rotate"
 )
 
 func read(t *testing.T, path string) string {
@@ -21,7 +22,7 @@ func read(t *testing.T, path string) string {
 
 func TestFileRotatesBeforeTheWriteThatWouldExceed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "folder", "server.log")
-	f, err := logging.OpenFile(path, 10, 2)
+	f, err := rotate.Open(path, rotate.Limits{MaxBytes: 10, Backups: 2})
 	require.NoError(t, err)
 	for _, line := range []string{"1111\n", "2222\n", "3333\n", "4444\n", "5555\n", "6666\n", "7777\n"} {
 		n, err := f.Write([]byte(line))
@@ -42,7 +43,7 @@ func TestFileRotatesBeforeTheWriteThatWouldExceed(t *testing.T) {
 func TestSizeCountsWhatWasThereBefore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "server.log")
 	require.NoError(t, os.WriteFile(path, []byte("old line\n"), 0o600))
-	f, err := logging.OpenFile(path, 10, 1)
+	f, err := rotate.Open(path, rotate.Limits{MaxBytes: 10, Backups: 1})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, f.Close()) }()
 	_, err = f.Write([]byte("new\n"))
@@ -53,14 +54,14 @@ func TestSizeCountsWhatWasThereBefore(t *testing.T) {
 
 func TestZeroBackupsNeverRotates(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "server.log")
-	f, err := logging.OpenFile(path, 1, 0)
+	f, err := rotate.Open(path, rotate.Limits{MaxBytes: 1, Backups: 0})
 	require.NoError(t, err)
 	for range 3 {
 		_, err = f.Write([]byte("line\n"))
 		require.NoError(t, err)
 	}
 	require.NoFileExists(t, path+".1")
-	f.SetLimits(1, 1)
+	f.SetLimits(rotate.Limits{MaxBytes: 1, Backups: 1})
 	_, err = f.Write([]byte("last\n"))
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
@@ -69,7 +70,7 @@ func TestZeroBackupsNeverRotates(t *testing.T) {
 
 func TestParallelWritesLoseNoLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "server.log")
-	f, err := logging.OpenFile(path, 256, 100)
+	f, err := rotate.Open(path, rotate.Limits{MaxBytes: 256, Backups: 100})
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	for range 8 {
@@ -94,7 +95,7 @@ func TestParallelWritesLoseNoLine(t *testing.T) {
 func TestRotationThatFailsKeepsWriting(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "server.log")
-	f, err := logging.OpenFile(path, 4, 1)
+	f, err := rotate.Open(path, rotate.Limits{MaxBytes: 4, Backups: 1})
 	require.NoError(t, err)
 	// A folder in the way of .1 cannot be replaced by a file, not even by root.
 	require.NoError(t, os.MkdirAll(filepath.Join(path+".1", "x"), 0o700))
@@ -104,4 +105,31 @@ func TestRotationThatFailsKeepsWriting(t *testing.T) {
 	}
 	require.NoError(t, f.Close())
 	require.Equal(t, "line\nline\n", read(t, path))
+}
+
+func TestOldFilesGoByAge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.log")
+	limits := rotate.Limits{MaxBytes: 4, Backups: 3, MaxAge: time.Hour}
+	f, err := rotate.Open(path, limits)
+	require.NoError(t, err)
+	write := func(line string) {
+		t.Helper()
+		_, err := f.Write([]byte(line))
+		require.NoError(t, err)
+	}
+	old := time.Now().Add(-2 * time.Hour)
+	write("1111")
+	write("2222")
+	require.NoError(t, os.Chtimes(path+".1", old, old))
+	write("3333")
+	require.Equal(t, "2222", read(t, path+".1"))
+	require.NoFileExists(t, path+".2", "the first file is too old")
+
+	require.NoError(t, f.Close())
+	require.NoError(t, os.Chtimes(path+".1", old, old))
+	f, err = rotate.Open(path, limits)
+	require.NoError(t, err)
+	require.NoFileExists(t, path+".1")
+	require.Equal(t, "3333", read(t, path))
+	require.NoError(t, f.Close())
 }

@@ -1,4 +1,4 @@
-package logging
+package rotate
 
 import (
 	"errors"
@@ -8,39 +8,46 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // File is a log file that rotates by size: before the write that would exceed the
 // limit, path becomes path.1, path.1 becomes path.2, … and the oldest is dropped
-// (contract 07 §10). It is safe for concurrent use. Files are made 0600, folders 0700.
+// (contracts 06 §1.2 and 07 §10). It is safe for concurrent use. Files are made 0600, folders 0700.
 type File struct {
 	path string
 
-	mu       sync.Mutex
-	file     *os.File
-	size     int64
-	maxBytes int64
-	backups  int
+	mu     sync.Mutex
+	file   *os.File
+	size   int64
+	limits Limits
 }
 
-// OpenFile opens or creates the log file and its folders. maxBytes is the size that
-// is not exceeded; backups is how many old files are kept, 0 = never rotate.
-func OpenFile(path string, maxBytes int64, backups int) (*File, error) {
+// Limits say when a File rotates and what it keeps.
+type Limits struct {
+	MaxBytes int64         // the size that is not exceeded
+	Backups  int           // how many old files are kept; 0 = never rotate
+	MaxAge   time.Duration // old files not written to for so long go with the next rotation or start; 0 = never
+}
+
+// Open opens or creates the log file and its folders.
+func Open(path string, limits Limits) (*File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of the log file: %w", err)
 	}
-	f := &File{path: path, maxBytes: maxBytes, backups: backups}
+	f := &File{path: path, limits: limits}
 	if err := f.open(); err != nil {
 		return nil, err
 	}
+	f.expire()
 	return f, nil
 }
 
 // SetLimits changes the limits of an open file; the next write applies them.
-func (f *File) SetLimits(maxBytes int64, backups int) {
+func (f *File) SetLimits(limits Limits) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.maxBytes, f.backups = maxBytes, backups
+	f.limits = limits
 }
 
 // Write appends one line. When rotating fails the line still goes to the current
@@ -53,7 +60,7 @@ func (f *File) Write(line []byte) (int, error) {
 			return 0, err
 		}
 	}
-	if f.backups > 0 && f.size > 0 && f.size+int64(len(line)) > f.maxBytes {
+	if f.limits.Backups > 0 && f.size > 0 && f.size+int64(len(line)) > f.limits.MaxBytes {
 		if err := f.rotate(); err != nil {
 			return 0, err
 		}
@@ -92,13 +99,12 @@ func (f *File) open() error {
 // rotate renames the files upwards and opens a new one. A rename that fails leaves
 // the current file in place and open.
 func (f *File) rotate() error {
-	name := func(i int) string { return f.path + "." + strconv.Itoa(i) }
-	for i := f.backups - 1; i >= 1; i-- {
-		if err := os.Rename(name(i), name(i+1)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for i := f.limits.Backups - 1; i >= 1; i-- {
+		if err := os.Rename(f.backup(i), f.backup(i+1)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 	}
-	if err := os.Rename(f.path, name(1)); err != nil {
+	if err := os.Rename(f.path, f.backup(1)); err != nil {
 		return nil
 	}
 	old := f.file
@@ -106,5 +112,22 @@ func (f *File) rotate() error {
 		f.file = old // renamed, but still writable
 		return nil
 	}
+	f.expire()
 	return old.Close()
+}
+
+// backup is the name of the nth old file.
+func (f *File) backup(n int) string { return f.path + "." + strconv.Itoa(n) }
+
+// expire removes old files by age. What cannot be removed now is tried again next time.
+func (f *File) expire() {
+	if f.limits.MaxAge <= 0 {
+		return
+	}
+	for i := 1; i <= f.limits.Backups; i++ {
+		info, err := os.Stat(f.backup(i))
+		if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > f.limits.MaxAge {
+			_ = os.Remove(f.backup(i))
+		}
+	}
 }
