@@ -188,6 +188,33 @@ func TestInsecureModeAndBrowsers(t *testing.T) {
 	require.Equal(t, 200, w.Code, "public pages stay public")
 }
 
+// A rebound name reaches no sandbox either, whichever way it is asked for one.
+func TestInsecureModeAndSandboxRoutes(t *testing.T) {
+	opts := options(t)
+	opts.Keys, opts.Mode, opts.CORS = auth.NewKeys(), auth.ModeInsecure, nil
+	for _, form := range []struct{ path, header string }{
+		{path: "/sandboxes/x/proxy/44772/command"}, {path: "/v1/sandboxes/x/proxy/80/"}, {path: "/x/80/"}, {path: "/", header: "x-80"},
+	} {
+		for host, status := range map[string]int{
+			"rebound.evil.example": 421, "evil.example:8080": 421, "127.0.0.1:8080": 200, "10.1.2.3": 200, "localhost:8080": 200, "[::1]:80": 200,
+		} {
+			var header []string
+			if form.header != "" {
+				header = []string{"OpenSandbox-Ingress-To", form.header}
+			}
+			w, d := serve(t, opts, "GET", "http://"+host+form.path, header...)
+			require.Equal(t, status, w.Code, "%s%s", host, form.path)
+			require.Equal(t, status == 200, d != nil)
+		}
+	}
+	w, _ := serve(t, opts, "GET", "http://x-80.sb.example.com/")
+	require.Equal(t, 200, w.Code, "hosts under the base are the operator's")
+
+	opts.Mode = auth.ModeSecure
+	w, _ = serve(t, opts, "GET", "http://any.example/sandboxes/x/proxy/80/")
+	require.Equal(t, 200, w.Code, "a server with a key has no such rule")
+}
+
 func TestCarries(t *testing.T) {
 	k := keys()
 	for value, want := range map[string]bool{

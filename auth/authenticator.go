@@ -71,6 +71,13 @@ func (a *Authenticator) Authenticate(r *http.Request, v route.Verdict) (Decision
 	case route.Public:
 		return d, nil
 	case route.Proxy, route.Gateway:
+		if a.insecure() && v.Form != route.FormWildcard {
+			// A page on a name that rebinding points here would read every sandbox. Hosts under
+			// the wildcard base are names of the operator's.
+			if _, err := a.knownHost(r); err != nil {
+				return Decision{}, err
+			}
+		}
 		if a.opts.Access != AccessKey || keyErr == nil {
 			return d, nil
 		}
@@ -81,7 +88,7 @@ func (a *Authenticator) Authenticate(r *http.Request, v route.Verdict) (Decision
 		return d, nil
 	}
 	// The API, and paths that are nothing: without a key nobody learns which.
-	if a.opts.Mode == ModeInsecure && a.opts.Keys.Empty() {
+	if a.insecure() {
 		if err := a.checkBrowser(r); err != nil {
 			return Decision{}, err
 		}
@@ -93,6 +100,11 @@ func (a *Authenticator) Authenticate(r *http.Request, v route.Verdict) (Decision
 		return Decision{}, keyErr
 	}
 	return d, nil
+}
+
+// insecure tells that the API is served without a key.
+func (a *Authenticator) insecure() bool {
+	return a.opts.Mode == ModeInsecure && a.opts.Keys.Empty()
 }
 
 // matchKey notes a valid key in d and says what is wrong with the one sent otherwise.

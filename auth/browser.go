@@ -11,10 +11,9 @@ import (
 // checkBrowser guards a server without a key against web pages (threat row W2): the
 // browser of somebody who can reach it must not become everybody's key.
 func (a *Authenticator) checkBrowser(r *http.Request) *apierror.Error {
-	// A name that rebinding could point here would make a foreign page same-origin.
-	authority, ok := route.ParseAuthority(r.Host)
-	if !ok || !(authority.IsIP() || authority.IsLoopback() || a.opts.Table.IsNamedHost(authority)) {
-		return errMisdirectedHost
+	authority, err := a.knownHost(r)
+	if err != nil {
+		return err
 	}
 	for _, origin := range r.Header["Origin"] {
 		if !sameOrigin(origin, authority) {
@@ -27,6 +26,16 @@ func (a *Authenticator) checkBrowser(r *http.Request) *apierror.Error {
 		}
 	}
 	return nil
+}
+
+// knownHost refuses names that nobody vouches for: one that rebinding points here would
+// make a foreign page same-origin.
+func (a *Authenticator) knownHost(r *http.Request) (route.Authority, *apierror.Error) {
+	authority, ok := route.ParseAuthority(r.Host)
+	if !ok || !(authority.IsIP() || authority.IsLoopback() || a.opts.Table.IsNamedHost(authority)) {
+		return route.Authority{}, errMisdirectedHost
+	}
+	return authority, nil
 }
 
 // sameOrigin compares an Origin with the authority the request was sent to. The scheme
