@@ -62,7 +62,7 @@ func (x *exchange) checkUpgrade() error {
 	if !httpguts.HeaderValuesContainsToken(h["Upgrade"], "websocket") {
 		return nil
 	}
-	if x.r.ProtoMajor != 1 || x.r.Method != http.MethodGet || x.r.ContentLength != 0 ||
+	if x.r.ProtoMajor != 1 || x.r.ProtoMinor == 0 || x.r.Method != http.MethodGet || x.r.ContentLength != 0 ||
 		len(x.r.TransferEncoding) > 0 || !httpguts.HeaderValuesContainsToken(h["Connection"], "upgrade") {
 		// Where this message ends is anybody's guess.
 		x.w.Header().Set("Connection", "close")

@@ -17,7 +17,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }
 // http.ErrAbortHandler instead of returning an error.
 func (x *exchange) relay(res *http.Response, body *requestBody) {
 	x.copyResponseHeader(res.Header)
-	announced := x.announceTrailers(res.Trailer)
+	announced := x.announceTrailers(res.Header, res.Trailer)
 	x.closeIfUnread(body)
 	x.status = res.StatusCode
 	x.w.WriteHeader(res.StatusCode)
@@ -32,7 +32,7 @@ func (x *exchange) relay(res *http.Response, body *requestBody) {
 		// A body that is still in the server's buffer would get a Content-Length
 		// and no trailers.
 		_ = http.NewResponseController(x.w).Flush()
-		x.copyTrailers(res.Trailer, announced)
+		x.copyTrailers(res.Header, res.Trailer, announced)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"slices"
+	"strings"
 
 	"github.com/opensandbox-edge/edge/internal/wire"
 )
@@ -14,24 +15,43 @@ func (x *exchange) copyResponseHeader(from http.Header) {
 	to := x.w.Header()
 	for name, values := range from {
 		switch {
-		case isHopByHop(name), name == wire.HeaderRequestID, namedByConnection(from, name):
+		case x.keptBack(from, name):
 		case name == "Vary":
 			to[name] = append(slices.Clip(to[name]), values...)
 		default:
 			to[name] = values
 		}
 	}
-	// On the ports of our daemons the edge answers cross-origin questions; what listens
-	// there may be the workload (threat row W1).
 	if x.ownDaemon() {
 		x.CORS.Apply(to, x.r)
 	}
 }
 
+// keptBack is the one filter of what a sandbox sends beside a body, in interim answers,
+// heads and trailers: what ends at the edge, and what the edge says itself. On the ports
+// of our daemons it answers cross-origin questions; what listens there may be the
+// workload (threat row W1). head is the one that came with the field.
+func (x *exchange) keptBack(head http.Header, name string) bool {
+	return isHopByHop(name) || name == wire.HeaderRequestID || namedByConnection(head, name) ||
+		(x.ownDaemon() && isCORS(name))
+}
+
+func isCORS(name string) bool { return strings.HasPrefix(name, "Access-Control-") }
+
+// interimAllowed tells the fields that an answer before the answer may carry: nothing
+// that a client could act on before the edge has seen the real one.
+func (x *exchange) interimAllowed(head http.Header, name string) bool {
+	switch name {
+	case "Content-Length", "Location", "Set-Cookie":
+		return false
+	}
+	return !isCORS(name) && !x.keptBack(head, name)
+}
+
 // announceTrailers declares the trailers that the sandbox announced.
-func (x *exchange) announceTrailers(trailer http.Header) (announced int) {
+func (x *exchange) announceTrailers(head, trailer http.Header) (announced int) {
 	for name := range trailer {
-		if trailerResponseAllowed(name) {
+		if x.trailerPasses(head, name) {
 			x.w.Header().Add("Trailer", name)
 			announced++
 		}
@@ -40,11 +60,11 @@ func (x *exchange) announceTrailers(trailer http.Header) (announced int) {
 }
 
 // copyTrailers sends them; more may have come than were announced.
-func (x *exchange) copyTrailers(trailer http.Header, announced int) {
+func (x *exchange) copyTrailers(head, trailer http.Header, announced int) {
 	h := x.w.Header()
 	exact := announced == len(trailer)
 	for name, values := range trailer {
-		if !trailerResponseAllowed(name) {
+		if !x.trailerPasses(head, name) {
 			continue
 		}
 		if !exact {
@@ -54,11 +74,11 @@ func (x *exchange) copyTrailers(trailer http.Header, announced int) {
 	}
 }
 
-func trailerResponseAllowed(name string) bool {
+func (x *exchange) trailerPasses(head http.Header, name string) bool {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	switch name {
-	case "Content-Length", "Location", "Set-Cookie", wire.HeaderRequestID:
+	case "Content-Length", "Location", "Set-Cookie":
 		return false
 	}
-	return !isHopByHop(name)
+	return !x.keptBack(head, name)
 }

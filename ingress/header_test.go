@@ -176,6 +176,35 @@ func TestTrailers(t *testing.T) {
 	}
 }
 
+// What may not come in a head may not come behind the body either.
+func TestTrailersPassTheFilterOfHeaders(t *testing.T) {
+	e := newEdge(t)
+	e.sandbox(t, id, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "X-Sum, Access-Control-Allow-Origin")
+		w.Header().Set("Connection", "X-Hop")
+		_, _ = io.WriteString(w, "answer")
+		w.Header().Set("X-Sum", "42")
+		w.Header().Set("Access-Control-Allow-Origin", "https://evil.example")
+		for _, name := range []string{"Access-Control-Allow-Credentials", "X-Hop", "X-Request-Id", "Set-Cookie", "Location", "Keep-Alive"} {
+			w.Header().Set(http.TrailerPrefix+name, "1")
+		}
+	}, 8080, 44772, 18080)
+	for _, port := range []string{"8080", "44772", "18080"} {
+		for _, f := range forms(port) {
+			r := f.request(t, e, "GET", "/", nil)
+			r.Header.Set("Origin", "https://evil.example")
+			res, body := e.do(t, r)
+			require.Equal(t, "answer", body)
+			want := http.Header{"X-Sum": {"42"}}
+			if port == "8080" { // the application's own policy
+				want["Access-Control-Allow-Origin"] = []string{"https://evil.example"}
+				want["Access-Control-Allow-Credentials"] = []string{"1"}
+			}
+			require.Equal(t, want, res.Trailer, "%s %s", port, f.name)
+		}
+	}
+}
+
 func TestResponseHeaders(t *testing.T) {
 	e := newEdge(t)
 	e.sandbox(t, id, func(w http.ResponseWriter, _ *http.Request) {

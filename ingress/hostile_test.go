@@ -54,6 +54,25 @@ func TestAnswerCutShortIsNotAnEnd(t *testing.T) {
 	require.ErrorContains(t, err, "unexpected EOF")
 }
 
+func TestInterimAnswersAreFiltered(t *testing.T) {
+	e := newEdge(t)
+	addr, _ := rawBackend(t, "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\nLocation: https://evil.example\r\nSet-Cookie: a=b\r\n"+
+		"Access-Control-Allow-Origin: *\r\nConnection: X-Hop\r\nX-Hop: 1\r\nX-Request-ID: forged\r\nKeep-Alive: 1\r\nContent-Length: 9\r\n\r\n"+
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running}, addr, 8080)
+	for _, f := range forms("8080")[:3] {
+		res, _ := e.raw(t, "GET "+f.prefix+"/ HTTP/1.1\r\nHost: "+f.host+"\r\nX-Request-ID: mine\r\nConnection: close\r\n\r\n")
+		require.Equal(t, 103, res.StatusCode)
+		require.Equal(t, []string{"</style.css>"}, res.Header["Link"])
+		require.Equal(t, []string{"mine"}, res.Header["X-Request-Id"])
+		for _, name := range []string{"Location", "Set-Cookie", "Access-Control-Allow-Origin", "X-Hop", "Keep-Alive", "Content-Length"} {
+			require.NotContains(t, res.Header, name)
+		}
+		res, _ = e.raw(t, "GET "+f.prefix+"/ HTTP/1.0\r\nHost: "+f.host+"\r\n\r\n")
+		require.Equal(t, 200, res.StatusCode, "HTTP/1.0 has no interim answers")
+	}
+}
+
 func TestInterimAnswersPass(t *testing.T) {
 	e := newEdge(t)
 	addr, _ := rawBackend(t, "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")

@@ -40,14 +40,14 @@ func (t *trace) relay(code int, header textproto.MIMEHeader) error {
 	if t.count++; t.count > maxInterim {
 		return errInterimFlood
 	}
-	// The server sends its own 100 when the body is read.
-	if t.over || code == http.StatusContinue {
+	// The server sends its own 100 when the body is read; HTTP/1.0 has none of these.
+	if t.over || code == http.StatusContinue || !t.x.r.ProtoAtLeast(1, 1) {
 		return nil
 	}
 	h := t.x.w.Header()
 	var added []string
 	for name, values := range header {
-		if _, ours := h[name]; !ours && !isHopByHop(name) {
+		if _, ours := h[name]; !ours && t.x.interimAllowed(http.Header(header), name) {
 			h[name] = values
 			added = append(added, name)
 		}

@@ -131,6 +131,11 @@ func TestHandshakeSpellings(t *testing.T) {
 			res, _ := e.raw(t, c.method+" "+f.prefix+"/ HTTP/1.1\r\nHost: "+f.host+"\r\n"+c.lines+
 				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
 			require.Equal(t, c.status, res.StatusCode)
+			if c.status == 101 {
+				res, _ = e.raw(t, c.method+" "+f.prefix+"/ HTTP/1.0\r\nHost: "+f.host+"\r\n"+c.lines+
+					"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+				require.Equal(t, 400, res.StatusCode, "HTTP/1.0 cannot upgrade")
+			}
 		})
 	}
 }
