@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"testing"
 
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/stretchr/testify/require"
 )
 
@@ -85,7 +86,31 @@ func TestCaddyCommands(t *testing.T) {
 	}
 	code, _, _ = program(t, nil, "caddy", "no-such-command")
 	require.NotEqual(t, 0, code)
-	code, _, stderr = program(t, nil, "caddy", "start")
-	require.Equal(t, 2, code)
-	require.Contains(t, stderr, "caddy run")
+	for _, absent := range []string{"start", "upgrade", "add-package", "remove-package"} {
+		code, _, stderr = program(t, nil, "caddy", absent)
+		require.Equal(t, 2, code, absent)
+		require.Contains(t, stderr, "error: caddy "+absent+" is not available here")
+	}
+}
+
+// Every command ends in its own words, whatever is missing around it.
+func TestNoCaddyCommandPanics(t *testing.T) {
+	names := []string{"no-such-command"}
+	for name := range caddycmd.Commands() {
+		names = append(names, name)
+	}
+	require.Greater(t, len(names), 20)
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			arguments := []string{"caddy", name}
+			switch name {
+			case "run", "file-server", "respond": // they would serve
+				arguments = append(arguments, "--no-such-flag")
+			}
+			_, stdout, stderr := program(t, nil, arguments...)
+			require.NotContains(t, stdout+stderr, "panic")
+			require.NotContains(t, stdout+stderr, "goroutine ")
+		})
+	}
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -29,9 +29,8 @@ const watchInterval = time.Second
 func run(ctx context.Context, start cli.Start) (err error) {
 	loaded := start.Loaded
 	syscall.Umask(0o077) // the store, its journal and log files are nobody else's (threat row X9)
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
+	signals := listenToSignals()
+	defer signals.end()
 
 	if err := portFree(ctx, loaded.Config); err != nil {
 		return err
@@ -90,7 +89,7 @@ func portError(err error) error {
 }
 
 // open opens the state; a signal to stop ends the attempt.
-func open(ctx context.Context, loaded *config.Loaded, out io.Writer, signals <-chan os.Signal) (hold *caddymodule.Hold, stopped bool, err error) {
+func open(ctx context.Context, loaded *config.Loaded, out io.Writer, signals *signals) (hold *caddymodule.Hold, stopped bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan struct{})
@@ -107,9 +106,12 @@ func open(ctx context.Context, loaded *config.Loaded, out io.Writer, signals <-c
 				err = nil // it was told to give up
 			}
 			return hold, stopped, err
-		case s := <-signals:
+		case s := <-signals.arrived:
 			if s == syscall.SIGHUP {
 				continue // the file is being applied already
+			}
+			if !signals.counts(s, time.Now()) {
+				continue
 			}
 			if stopped {
 				exitAtOnce(s)
@@ -121,7 +123,7 @@ func open(ctx context.Context, loaded *config.Loaded, out io.Writer, signals <-c
 }
 
 // serve applies the file again when it is asked to, and returns when it is to stop.
-func serve(start cli.Start, hold *caddymodule.Hold, signals <-chan os.Signal) {
+func serve(start cli.Start, hold *caddymodule.Hold, signals *signals) {
 	var look <-chan time.Time
 	loaded := start.Loaded
 	if start.Watch {
@@ -132,8 +134,9 @@ func serve(start cli.Start, hold *caddymodule.Hold, signals <-chan os.Signal) {
 	stamp := stampOf(loaded.Path)
 	for {
 		select {
-		case s := <-signals:
+		case s := <-signals.arrived:
 			if s != syscall.SIGHUP {
+				signals.counts(s, time.Now()) // the first
 				hold.Log().Info("stopping", "signal", s.String())
 				return
 			}
@@ -169,7 +172,7 @@ func reload(loaded *config.Loaded, hold *caddymodule.Hold) *config.Loaded {
 		err = hold.Load(next)
 	}
 	if err != nil {
-		hold.Log().Error("reload refused; the server goes on with the configuration it has", "config", loaded.Path, "error", err)
+		hold.Log().Error("reload refused; the server goes on with the configuration it has", "cause", innermost(err.Error()), "config", loaded.Path, "error", err)
 		return loaded
 	}
 	for _, warning := range next.Report.Warnings {
@@ -179,8 +182,22 @@ func reload(loaded *config.Loaded, hold *caddymodule.Hold) *config.Loaded {
 	return next
 }
 
+// caddyLayer is one of the places that Caddy puts before an error, as text alone.
+var caddyLayer = regexp.MustCompile(`^(?:loading (?:new config|[\w.]+ app module|handler modules|module '[^']*')|provision [\w.]+|server [\w.]+|setting up route handlers|(?:route|position) \d+|[\w.]+ app module|start): `)
+
+// innermost is what an error says, without the places Caddy names before it.
+func innermost(text string) string {
+	for {
+		layer := caddyLayer.FindString(text)
+		if layer == "" {
+			return text
+		}
+		text = text[len(layer):]
+	}
+}
+
 // stop ends accepting, lets requests finish within bounds, and closes the state.
-func stop(hold *caddymodule.Hold, signals <-chan os.Signal) error {
+func stop(hold *caddymodule.Hold, signals *signals) error {
 	ctx, cancel := context.WithTimeout(context.Background(), caddymodule.StopTimeout)
 	defer cancel()
 	finished := make(chan error, 1)
@@ -195,19 +212,10 @@ func stop(hold *caddymodule.Hold, signals <-chan os.Signal) error {
 		select {
 		case err := <-finished:
 			return err
-		case s := <-signals:
-			if s != syscall.SIGHUP {
+		case s := <-signals.arrived:
+			if s != syscall.SIGHUP && signals.counts(s, time.Now()) {
 				exitAtOnce(s)
 			}
 		}
 	}
-}
-
-// exitAtOnce is for the second signal: whoever sends it does not want to wait.
-func exitAtOnce(s os.Signal) {
-	code := 1
-	if number, ok := s.(syscall.Signal); ok {
-		code = 128 + int(number)
-	}
-	os.Exit(code)
 }

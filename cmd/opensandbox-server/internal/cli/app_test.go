@@ -102,6 +102,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "unknown flag", args: []string{"--colour"}, code: 2, err: "Usage:"},
 		{name: "unknown command", args: []string{"serve"}, code: 2, err: "unknown command"},
 		{name: "two paths", args: []string{"init-config", "a", "b"}, code: 2, err: "Usage:"},
+		{name: "two paths to check", args: []string{"--check", "a", "b"}, code: 2, err: "Usage:"},
 		{name: "bad choice", args: []string{"init-config", "--example", "podman"}, code: 2, err: "invalid choice"},
 		{name: "flag without value", args: []string{"--config"}, code: 2, err: "Usage:"},
 		{name: "port in use", args: []string{"--config", valid(t)}, runError: fmt.Errorf("listen: %w", portInUse), code: 1, err: "in use", ran: true},
@@ -194,7 +195,7 @@ func TestInitConfig(t *testing.T) {
 
 func TestCheckConfig(t *testing.T) {
 	path := valid(t)
-	for _, args := range [][]string{{"check-config", path}, {"--config", path, "check-config"}, {"check-config", "--config", path}, {"--check", "--config", path}} {
+	for _, args := range [][]string{{"check-config", path}, {"--config", path, "check-config"}, {"check-config", "--config", path}, {"--check", "--config", path}, {"--check", path}, {path, "--check"}} {
 		w := newWorld(t)
 		require.Equal(t, 0, w.run(args...), w.errOut.String())
 		require.Empty(t, w.ran)
@@ -225,10 +226,14 @@ func TestCaddyGetsItsArgumentsUntouched(t *testing.T) {
 	require.Equal(t, []string{"validate", "--config", "Caddyfile", "--adapter=caddyfile", "-h"}, w.caddyArgs)
 	require.Empty(t, w.env, "Caddy's --config is not ours")
 
+	for _, args := range [][]string{{"start"}, {"upgrade"}, {"add-package", "x"}, {"remove-package", "x"}, {"-q", "upgrade"}} {
+		w = newWorld(t)
+		require.Equal(t, 2, w.run(append([]string{"caddy"}, args...)...))
+		require.Nil(t, w.caddyArgs)
+		require.Contains(t, w.errOut.String(), "is not available here; ")
+	}
 	w = newWorld(t)
-	require.Equal(t, 2, w.run("caddy", "start"))
-	require.Nil(t, w.caddyArgs)
-	require.Contains(t, w.errOut.String(), "caddy run")
+	require.Equal(t, 7, w.run("caddy", "help", "upgrade"))
 }
 
 func TestVersion(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/opensandbox-edge/edge/config"
+	"github.com/opensandbox-edge/edge/config/audit"
 )
 
 func (a *App) checkConfigCommand(flags *rootFlags) *cobra.Command {
@@ -18,15 +19,19 @@ func (a *App) checkConfigCommand(flags *rootFlags) *cobra.Command {
 			"With --security print one line per weakness instead; exit code 1 = at least one is an error.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			path := flags.config
-			if len(args) == 1 {
-				path = args[0]
-			}
-			return a.checkConfig(path, security)
+			return a.checkConfig(pathOf(args, flags), security)
 		},
 	}
 	cmd.Flags().BoolVar(&security, "security", false, "list the weaknesses of the configuration")
 	return cmd
+}
+
+// pathOf is the file to check: the operand, else what the server would read.
+func pathOf(args []string, flags *rootFlags) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	return flags.config
 }
 
 func (a *App) checkConfig(path string, security bool) error {
@@ -52,9 +57,9 @@ func (a *App) checkConfig(path string, security bool) error {
 
 func (a *App) checkSecurity(loaded *config.Loaded) error {
 	errors := 0
-	for _, f := range loaded.Security() {
+	for _, f := range audit.Run(loaded) {
 		fmt.Fprintln(a.Stdout, f)
-		if f.Severity == config.SeverityError {
+		if f.Severity == audit.SeverityError {
 			errors++
 		}
 	}

@@ -34,10 +34,15 @@ type rootFlags struct {
 func (a *App) root() *cobra.Command {
 	var flags rootFlags
 	root := &cobra.Command{
-		Use:               "opensandbox-server",
-		Short:             "Control plane and front door of OpenSandbox sandboxes",
-		Long:              rootHelp,
-		Args:              noOperands,
+		Use:   "opensandbox-server",
+		Short: "Control plane and front door of OpenSandbox sandboxes",
+		Long:  rootHelp,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if flags.check {
+				return cobra.MaximumNArgs(1)(cmd, args)
+			}
+			return noOperands(cmd, args)
+		},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -48,16 +53,16 @@ func (a *App) root() *cobra.Command {
 			// Child processes and later reloads see the same file.
 			return a.Setenv(config.EnvPath, flags.config)
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if flags.check {
-				return a.checkConfig(flags.config, false)
+				return a.checkConfig(pathOf(args, &flags), false)
 			}
 			return a.serve(cmd, &flags)
 		},
 	}
 	root.PersistentFlags().StringVar(&flags.config, "config", "", "configuration file (default: $"+config.EnvPath+", else "+config.DefaultPath+")")
 	root.Flags().BoolVar(&flags.reload, "reload", false, "watch the configuration file and apply changes gracefully")
-	root.Flags().BoolVar(&flags.check, "check", false, "check the configuration and exit, like check-config")
+	root.Flags().BoolVar(&flags.check, "check", false, "check the configuration and exit: --check [PATH] is check-config [PATH]")
 	root.AddCommand(a.initConfigCommand(), a.checkConfigCommand(&flags), a.versionCommand(), a.caddyCommand())
 	return root
 }
