@@ -59,8 +59,8 @@ func (d *decoder) apiKeys() {
 		if clear == "" {
 			return
 		}
-		if len(clear) < weakAPIKeyLen {
-			d.report.warn(d.file, lineOf(d.lines, path), path, "the key has fewer than %d characters and can be guessed; write a random one with: opensandbox-server init-config PATH --generate-key", weakAPIKeyLen)
+		if len(clear) < WeakAPIKey {
+			d.report.warn(d.file, lineOf(d.lines, path), path, "the key has fewer than %d characters and can be guessed; write a random one with: opensandbox-server init-config PATH --generate-key", WeakAPIKey)
 		}
 		s.keys = append(s.keys, NamedKey{Name: name, Key: secret.New(clear)})
 	}
@@ -131,8 +131,8 @@ func (d *decoder) signingKey(path string, key secret.Text) {
 		d.fail(path, "%v", err)
 	case len(raw) == 0:
 		d.fail(path, "key must decode to at least 1 byte")
-	case len(raw) < weakSigningLen && !d.config.Ingress.SecureAccess.AllowWeakKeys:
-		d.fail(path, "key decodes to %d bytes; signing keys need at least %d, unless ingress.secure_access.allow_weak_keys = true", len(raw), weakSigningLen)
+	case len(raw) < WeakSigningKey && !d.config.Ingress.SecureAccess.AllowWeakKeys:
+		d.fail(path, "key decodes to %d bytes; signing keys need at least %d, unless ingress.secure_access.allow_weak_keys = true", len(raw), WeakSigningKey)
 	}
 }
 

@@ -13,7 +13,7 @@ const originColumn = 52
 // origin of every value beside it and credentials masked.
 func (l *Loaded) WriteEffective(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Effective configuration from %s\n", shownFile(l.Path))
+	fmt.Fprintf(&b, "# Effective configuration from %s\n", Printable(l.Path))
 	last := ""
 	visit(l.Config, func(s *Section, k *Key, path string, target any) {
 		if !l.applies(s) {
@@ -51,8 +51,8 @@ func (l *Loaded) applies(s *Section) bool {
 	return !s.Chosen || l.Report.Given(s.Name)
 }
 
-// shownFile makes a path fit for a terminal.
-func shownFile(path string) string {
+// Printable makes a path fit for a terminal.
+func Printable(path string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f {
 			return '\uFFFD'

@@ -38,9 +38,6 @@ func FuzzParse(f *testing.F) {
 		}
 		var out bytes.Buffer
 		require.NoError(t, l.WriteEffective(&out))
-		for _, finding := range l.Security() {
-			out.WriteString("# " + finding.String() + "\n")
-		}
 		for _, w := range l.Report.Warnings {
 			out.WriteString("# " + w.String() + "\n")
 		}

@@ -29,10 +29,12 @@ func (d *decoder) mode(key, path, what string) {
 	if err != nil || info.Mode().Perm()&looseBits == 0 {
 		return
 	}
-	message := what + " holds credentials and other users can read or change it; run: chmod 600 " + shownFile(path)
+	message := what + " holds credentials and other users can read or change it; run: chmod 600 " + Printable(path)
 	if d.config.Server.StrictModes {
 		d.fail(key, "%s", message)
 		return
 	}
-	d.report.warn(d.file, lineOf(d.lines, key), key, "%s", message)
+	d.report.Warnings = append(d.report.Warnings, Warning{
+		Kind: OpenToOthers, File: d.file, Line: lineOf(d.lines, key), Key: key, Message: message,
+	})
 }

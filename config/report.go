@@ -48,8 +48,18 @@ func (e *Invalid) Error() string {
 	return "Invalid configuration in " + e.Path + ":\n  " + strings.Join(lines, "\n  ")
 }
 
+// WarningKind tells warnings apart that others judge by.
+type WarningKind uint8
+
+// The kinds.
+const (
+	Remark       WarningKind = iota
+	OpenToOthers             // a file with credentials that other users can read or change
+)
+
 // Warning is something that works but deserves a look.
 type Warning struct {
+	Kind    WarningKind
 	File    string
 	Line    int
 	Key     string

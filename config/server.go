@@ -67,10 +67,12 @@ func (s *Server) IdleTimeout() time.Duration { return s.KeepAlive + 5*time.Secon
 // TLS reports whether the API is served over TLS with a configured certificate.
 func (s *Server) TLS() bool { return s.TLSCertFile != "" }
 
+const unixPrefix = "unix/"
+
+// Credentials shorter than this can be guessed.
 const (
-	unixPrefix     = "unix/"
-	weakAPIKeyLen  = 16
-	weakSigningLen = 16
+	WeakAPIKey     = 16 // characters of an API key
+	WeakSigningKey = 16 // bytes of a signing key
 )
 
 var serverSection = Section{

@@ -1,8 +1,10 @@
-package config
+package audit
 
 import (
 	"net"
 	"strings"
+
+	"github.com/opensandbox-edge/edge/config"
 )
 
 func (a *audit) docker() {
@@ -54,15 +56,22 @@ func missingCapabilities(dropped []string) []string {
 		return nil
 	}
 	var missing []string
-	for _, k := range dockerSection.Keys {
-		if k.Name != "drop_capabilities" {
-			continue
-		}
-		for _, c := range k.Default.([]string) {
-			if !have[c] {
-				missing = append(missing, c)
-			}
+	for _, c := range defaultDrop() {
+		if !have[c] {
+			missing = append(missing, c)
 		}
 	}
 	return missing
+}
+
+// defaultDrop are the capabilities that a file without docker.drop_capabilities takes away.
+func defaultDrop() []string {
+	for _, s := range config.Sections() {
+		for _, k := range s.Keys {
+			if s.Name == "docker" && k.Name == "drop_capabilities" {
+				return k.Default.([]string)
+			}
+		}
+	}
+	return nil
 }

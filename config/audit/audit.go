@@ -1,6 +1,7 @@
-package config
+package audit
 
 import (
+	"net"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -9,7 +10,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
-	"github.com/opensandbox-edge/edge/secret"
+	"github.com/opensandbox-edge/edge/config"
 )
 
 // Severity tells a weakness that should stop a deployment from one to weigh.
@@ -31,16 +32,16 @@ type Finding struct {
 // String is one line.
 func (f Finding) String() string { return string(f.Severity) + " " + f.Key + ": " + f.Message }
 
-// Security lists the weaknesses of the configuration, in the order of the file's
-// sections. It judges what the file says, whatever the host looks like.
-func (l *Loaded) Security() []Finding {
+// Run lists the weaknesses of a configuration, in the order of the file's sections. It
+// judges what the file says, whatever the host looks like.
+func Run(l *config.Loaded) []Finding {
 	a := &audit{config: l.Config, report: l.Report}
 	a.credentials()
 	a.listener()
 	a.sandboxAccess()
 	a.forwarding()
 	a.limits()
-	if l.Config.Runtime.Type == RuntimeDocker {
+	if l.Config.Runtime.Type == config.RuntimeDocker {
 		a.docker()
 	}
 	a.images()
@@ -50,12 +51,9 @@ func (l *Loaded) Security() []Finding {
 	return a.findings
 }
 
-// ExampleKey is the key in sandbox.example.toml, where Caddyfile.example takes it from.
-const ExampleKey = "replace-this-with-a-random-key"
-
 type audit struct {
-	config   *Config
-	report   *Report
+	config   *config.Config
+	report   *config.Report
 	findings []Finding
 }
 
@@ -70,12 +68,20 @@ func (a *audit) warn(key, message string) {
 // local reports whether only this machine reaches the listener.
 func (a *audit) local() bool {
 	host := a.config.Server.Host
-	return strings.HasPrefix(host, unixPrefix) || isLoopback(host)
+	return strings.HasPrefix(host, "unix/") || isLoopback(host)
 }
 
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+// hostOf is the host of an address that may have a port.
+func hostOf(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
 }
 
 func (a *audit) credentials() {
@@ -86,17 +92,17 @@ func (a *audit) credentials() {
 	for _, k := range keys {
 		name := "server." + k.Name
 		if k.Name == "environment" {
-			name = EnvAPIKey
+			name = config.EnvAPIKey
 		}
 		switch clear := k.Key.Reveal(); {
-		case IsSampleKey(k.Key):
+		case config.IsSampleKey(k.Key):
 			a.fail(name, "the key is a sample from documentation, known to everyone")
-		case len(clear) < weakAPIKeyLen:
+		case len(clear) < config.WeakAPIKey:
 			a.fail(name, "the key has fewer than 16 characters and can be guessed")
 		}
 	}
 	for _, w := range a.report.Warnings {
-		if strings.Contains(w.Message, "other users can read or change it") {
+		if w.Kind == config.OpenToOthers {
 			key := w.Key
 			if key == "" {
 				key = "file mode"
@@ -104,18 +110,6 @@ func (a *audit) credentials() {
 			a.fail(key, w.Message)
 		}
 	}
-}
-
-// IsSampleKey knows the keys of published pages and examples, ours included, and the
-// words people start with. A server that was given one refuses to start.
-func IsSampleKey(key secret.Text) bool {
-	switch strings.ToLower(strings.TrimSpace(key.Reveal())) {
-	case ExampleKey:
-		return true
-	case "your-secret-api-key", "your-api-key", "your-secure-api-key", "change-me", "changeme", "secret", "password", "api-key", "test":
-		return true
-	}
-	return false
 }
 
 func (a *audit) listener() {
@@ -184,13 +178,13 @@ func (a *audit) ingress() {
 	i := &a.config.Ingress
 	if i.SecureAccess.AllowWeakKeys {
 		for n, k := range i.SecureAccess.Keys {
-			if raw, err := k.Bytes(); err == nil && len(raw) < weakSigningLen {
+			if raw, err := k.Bytes(); err == nil && len(raw) < config.WeakSigningKey {
 				a.fail("ingress.secure_access.keys["+strconv.Itoa(n)+"]", "the signing key has fewer than 16 bytes: one leaked link lets an attacker find it")
 			}
 		}
 	}
 	for _, r := range i.Routes() {
-		if r.Mode != RouteWildcard {
+		if r.Mode != config.RouteWildcard {
 			a.warn("ingress.gateway", "the "+r.Mode+" route serves all sandboxes from one web origin; pages of one can act on another: prefer wildcard for browsers")
 			continue
 		}
@@ -210,8 +204,7 @@ func (a *audit) apiHosts() []string {
 		eip = after
 	}
 	eip, _, _ = strings.Cut(eip, "/")
-	host, _, _ := splitPort(eip)
-	return append(hosts, host)
+	return append(hosts, hostOf(eip))
 }
 
 func shareDomain(x, y string) bool {
@@ -231,7 +224,7 @@ func (a *audit) mounts(configPath string) {
 	for _, prefix := range a.config.Storage.AllowedHostPaths {
 		for _, path := range guarded {
 			if path != "" && (covers(prefix, path) || covers(path, prefix)) {
-				a.fail("storage.allowed_host_paths", shownFile(prefix)+" lets sandboxes mount "+shownFile(path)+", which gives them the machine")
+				a.fail("storage.allowed_host_paths", config.Printable(prefix)+" lets sandboxes mount "+config.Printable(path)+", which gives them the machine")
 				break
 			}
 		}
@@ -249,7 +242,7 @@ func covers(prefix, path string) bool {
 
 func (a *audit) others() {
 	if listen := a.config.Metrics.Listen; listen != "" {
-		if host, _, _ := splitPort(listen); !isLoopback(host) {
+		if !isLoopback(hostOf(listen)) {
 			a.warn("metrics.listen", "metrics have no authentication and are open to the network")
 		}
 	}
