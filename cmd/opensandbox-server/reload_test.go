@@ -31,6 +31,7 @@ func TestHangup(t *testing.T) {
 		s.eventually("refused", func() bool { return strings.Count(s.log(), "reload refused") == i+1 })
 		require.Equal(t, http.StatusOK, s.status("/v1/sandboxes", "another-key-0123456789"))
 	}
+	require.Contains(t, s.log(), `the configuration it has cause="these keys cannot change while the server runs; restart it: log.format"`)
 	require.Equal(t, 1, strings.Count(s.log(), "sandboxes restored"), "the state is opened once")
 }
 
