@@ -11,7 +11,7 @@ import (
 // rewriteLocation makes redirects of the application work under its route and refuses
 // those that would carry a client's credentials out of it: clients keep custom headers
 // across redirects, so a hostile sandbox could have the API key handed out
-// (threat rows C1, C4; rulings §1.2).
+// (threat rows C1, C4).
 func (x *exchange) rewriteLocation(res *http.Response) error {
 	locations := res.Header["Location"]
 	if len(locations) == 0 {

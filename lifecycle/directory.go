@@ -53,7 +53,7 @@ type Entry struct {
 
 // Dial returns the address for a port of the sandbox; ok is false when the runtime
 // reported none, which includes loopback, link-local and other addresses a route may
-// never reach (design §12.3).
+// never reach.
 func (e *Entry) Dial(port uint16) (addr netip.AddrPort, ok bool) {
 	if p, published := e.Published[port]; published {
 		return p, true

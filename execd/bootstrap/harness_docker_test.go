@@ -158,6 +158,13 @@ func (c *container) logs() string {
 	return string(out)
 }
 
+// output is what went to stdout. The engine reads the two streams side by side, so where
+// they meet in the log says nothing about order.
+func (c *container) output() string {
+	out, _ := exec.Command("docker", "logs", c.name).Output()
+	return string(out)
+}
+
 // sh runs a script in the container and returns what it prints.
 func (c *container) sh(script string) (string, error) {
 	out, err := exec.Command("docker", "exec", c.name, "/bin/sh", "-c", script).CombinedOutput()

@@ -169,7 +169,7 @@ func TestEgressCertificate(t *testing.T) {
 
 			sidecar("echo EGRESS-CA >" + caPath)
 			box.eventually("the entrypoint starts", func() bool { return strings.Contains(box.logs(), "EGRESS-CA") })
-			require.Regexp(t, "user trusts "+c.bundle+" and "+caPath+"\nROOTS\nEGRESS-CA\n", box.logs())
+			require.Regexp(t, "user trusts "+c.bundle+" and "+caPath+"\nROOTS\nEGRESS-CA\n", box.output())
 			require.Regexp(t, "command trusts "+c.bundle, box.command(`{"command":"echo command trusts $CURL_CA_BUNDLE"}`))
 		})
 	}

@@ -53,7 +53,7 @@ func classifyLabel(label, path string) Verdict {
 
 // classifyAPI: only the exact proxy shape wins over a routing header. If any API path
 // did, a sandbox could redirect a client that sends both its routing header and the
-// API key to the API (rulings §1.2).
+// API key to the API.
 func (t *Table) classifyAPI(r Request) Verdict {
 	v, shaped := classifyProxy(r.Path)
 	if shaped && v.Err == nil {
