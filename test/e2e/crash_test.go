@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"crypto/rand"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -14,49 +16,64 @@ import (
 	"github.com/opensandbox-edge/edge/test/edge"
 )
 
-// TestKilledAtAnyPointNothingIsOrphanedOrLost kills the server with SIGKILL around every
-// engine call of a create and a delete, starts it again, and compares what the API
-// lists with what the engine has.
-func TestKilledAtAnyPointNothingIsOrphanedOrLost(t *testing.T) {
-	before := func(s *edge.Server, m enginetest.Match) enginetest.Fault {
-		return enginetest.Fault{Match: m, Nth: 1, Do: enginetest.Drop, Before: func(enginetest.Request) { s.Kill() }}
-	}
-	after := func(s *edge.Server, m enginetest.Match) enginetest.Fault {
-		return enginetest.Fault{Match: m, Nth: 1, Do: enginetest.DropAnswer, After: func(enginetest.Request) { s.Kill() }}
-	}
-	type point func(*edge.Server, enginetest.Match) enginetest.Fault
+// A moment is a point in a create or a delete at which the server is killed. No two are
+// alike in both what the engine has and what the server had been told.
+type moment struct {
+	match enginetest.Match
+	nth   int // which of the matching calls
+	after bool
+}
 
-	for name, at := range map[string]struct {
-		kill  point
-		match enginetest.Match
-	}{
-		"create: before the container is made": {before, enginetest.CreateContainer},
-		"create: after the container is made":  {after, enginetest.CreateContainer},
-		"create: before the container starts":  {before, enginetest.StartContainer},
-		"create: after the container started":  {after, enginetest.StartContainer},
-		"create: before the address is read":   {before, enginetest.InspectContainer},
-		"create: after the address was read":   {after, enginetest.InspectContainer},
+func (m moment) fault(s *edge.Server) enginetest.Fault {
+	kill := func(enginetest.Request) { s.Kill() }
+	if m.after {
+		return enginetest.Fault{Match: m.match, Nth: m.nth, Do: enginetest.DropAnswer, After: kill}
+	}
+	return enginetest.Fault{Match: m.match, Nth: m.nth, Do: enginetest.Drop, Before: kill}
+}
+
+// TestKilledAtAnyPointNothingIsOrphanedOrLost kills the server with SIGKILL around the
+// engine calls of a create and a delete, starts it again, and compares what the API
+// lists with what the engine has. The image has a VOLUME, so every container has an
+// anonymous volume that has to go with it.
+func TestKilledAtAnyPointNothingIsOrphanedOrLost(t *testing.T) {
+	image := imageWithVolume(t)
+	ask := func(s *edge.Server) edge.CreateRequest {
+		r := request(s)
+		r.Image.URI = image
+		return r
+	}
+
+	for name, at := range map[string]moment{
+		"create: before the container is made": {enginetest.CreateContainer, 1, false}, // a record alone
+		"create: after the container is made":  {enginetest.CreateContainer, 1, true},  // and a container nobody knows the id of
+		"create: before the container starts":  {enginetest.StartContainer, 1, false},  // its id was told
+		"create: after the container started":  {enginetest.StartContainer, 1, true},   // it runs
+		"create: after the address was read":   {enginetest.InspectContainer, 1, true}, // it may be reachable
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, proxy := behindProxy(t)
-			kept, _ := create(t, s, request(s))
-			proxy.Fault(at.kill(s, at.match))
-			_, err := s.Create(t.Context(), request(s))
+			kept, _ := create(t, s, ask(s))
+			left := volumesOf(t, s)
+			proxy.Fault(at.fault(s))
+			_, err := s.Create(t.Context(), ask(s))
 			require.Error(t, err)
 			<-s.Ended()
+			left = append(left, volumesOf(t, s)...)
 			proxy.Release()
 			require.NoError(t, s.Start(t.Context()))
 			requireConsistent(t, s, kept.ID)
 			require.NoError(t, s.Delete(t.Context(), kept.ID))
 			requireConsistent(t, s)
+			requireNoVolumes(t, left)
 		})
 	}
 
 	t.Run("create: right after the answer", func(t *testing.T) {
 		t.Parallel()
 		s, _ := behindProxy(t)
-		kept, token := create(t, s, request(s))
+		kept, token := create(t, s, ask(s))
 		s.Kill()
 		require.NoError(t, s.Start(t.Context()))
 		requireConsistent(t, s, kept.ID)
@@ -66,28 +83,87 @@ func TestKilledAtAnyPointNothingIsOrphanedOrLost(t *testing.T) {
 		require.NoError(t, err, "the token handed out before the crash still opens execd")
 	})
 
-	for name, at := range map[string]struct {
-		kill  point
-		match enginetest.Match
-	}{
-		"delete: before the first change":         {before, enginetest.Changes},
-		"delete: after the first change":          {after, enginetest.Changes},
-		"delete: before the container is removed": {before, enginetest.RemoveContainer},
-		"delete: after the container is removed":  {after, enginetest.RemoveContainer},
+	for name, at := range map[string]moment{
+		"delete: before the container is looked up": {enginetest.InspectContainer, 1, false}, // the intent alone is recorded
+		"delete: before the container is removed":   {enginetest.RemoveContainer, 1, false},  // its id was told
+		"delete: after the container is removed":    {enginetest.RemoveContainer, 1, true},   // the sidecar is left
+		"delete: before the sidecar is looked up":   {enginetest.InspectContainer, 2, false}, // the removal was confirmed
+		"delete: before the sidecar is removed":     {enginetest.RemoveContainer, 2, false},  // the sidecar's id was told
+		"delete: after the sidecar is removed":      {enginetest.RemoveContainer, 2, true},   // the record is left
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, proxy := behindProxy(t)
-			gone, _ := create(t, s, request(s))
-			kept, _ := create(t, s, request(s))
-			proxy.Fault(at.kill(s, at.match))
+			gone, _ := create(t, s, ask(s))
+			left := volumesOf(t, s)
+			kept, _ := create(t, s, ask(s))
+			docker(t, "create", "--name", "sandbox-egress-"+gone.ID, "--label", "opensandbox.io/egress-sidecar-for="+gone.ID,
+				"--label", "opensandbox.io/instance="+s.Instance, image, "sleep", "3600")
+			left = append(left, volumesOf(t, s, "name=sandbox-egress-"+gone.ID)...)
+			require.Len(t, left, 2)
+			proxy.Fault(at.fault(s))
 			require.Error(t, s.Delete(t.Context(), gone.ID))
 			<-s.Ended()
 			proxy.Release()
 			require.NoError(t, s.Start(t.Context()))
 			requireConsistent(t, s, kept.ID)
+			requireNoVolumes(t, left)
 		})
 	}
+
+	t.Run("delete: right after the answer", func(t *testing.T) {
+		t.Parallel()
+		s, _ := behindProxy(t)
+		gone, _ := create(t, s, ask(s))
+		left := volumesOf(t, s)
+		require.NoError(t, s.Delete(t.Context(), gone.ID))
+		s.Kill()
+		require.NoError(t, s.Start(t.Context()))
+		requireConsistent(t, s)
+		requireGone(t, s, gone.ID)
+		requireNoVolumes(t, left)
+	})
+}
+
+// imageWithVolume is the demo image with a VOLUME, until the test has ended.
+func imageWithVolume(t *testing.T) string {
+	t.Helper()
+	name := "opensandbox-test/" + strings.ToLower(rand.Text()) + ":v"
+	made := output(t, "create", fromEnv(t, "EDGE_DEMO_IMAGE"), "true")
+	defer docker(t, "rm", made)
+	docker(t, "commit", "--change", "VOLUME /data", made, name)
+	t.Cleanup(func() { _ = exec.Command("docker", "rmi", "-f", name).Run() }) //nolint:noctx // the test's context has ended
+	return name
+}
+
+// volumesOf are the anonymous volumes of the containers of a server's instance.
+func volumesOf(t *testing.T, s *edge.Server, filters ...string) []string {
+	t.Helper()
+	list := []string{"ps", "-aq", "--filter", "label=opensandbox.io/instance=" + s.Instance}
+	for _, f := range filters {
+		list = append(list, "--filter", f)
+	}
+	ids := strings.Fields(output(t, list...))
+	if len(ids) == 0 {
+		return nil
+	}
+	format := `{{range .Mounts}}{{if and (eq .Type "volume") (eq .Destination "/data")}}{{.Name}} {{end}}{{end}}`
+	return strings.Fields(output(t, append([]string{"inspect", "--format", format}, ids...)...))
+}
+
+func requireNoVolumes(t *testing.T, names []string) {
+	t.Helper()
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		require.Empty(t, output(t, "volume", "ls", "-q", "--filter", "name="+name), "an anonymous volume is left")
+	}
+}
+
+func output(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "docker", args...).Output()
+	require.NoError(t, err, "docker %v", args)
+	return strings.TrimSpace(string(out))
 }
 
 func TestACreateMakesAtMostThreeEngineCalls(t *testing.T) {
@@ -145,6 +221,13 @@ func requireConsistent(t *testing.T, s *edge.Server, ids ...string) {
 		containers, err := s.Containers(t.Context())
 		if err != nil {
 			return edge.Final(err)
+		}
+		helpers, err := s.Helpers(t.Context())
+		if err != nil {
+			return edge.Final(err)
+		}
+		if len(helpers) > 0 {
+			return fmt.Errorf("helper containers are left: %v", helpers)
 		}
 		slices.Sort(got)
 		slices.Sort(ids)

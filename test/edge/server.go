@@ -204,6 +204,12 @@ func (s *Server) Containers(ctx context.Context) ([]string, error) {
 	return split(out), err
 }
 
+// Helpers lists the names of the instance's short-lived containers, which hand out execd.
+func (s *Server) Helpers(ctx context.Context) ([]string, error) {
+	out, err := s.docker(ctx, "ps", "-a", "--format", "{{.Names}}", "--filter", "name=sandbox-execd-", "--filter", "label=opensandbox.io/instance="+s.Instance)
+	return split(out), err
+}
+
 // RemoveContainers takes away what a killed server left; a tidy test finds nothing to remove.
 func (s *Server) RemoveContainers(ctx context.Context) error {
 	ids, err := s.Containers(ctx)
