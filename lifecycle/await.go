@@ -42,11 +42,11 @@ func (s *Service) awaitExecd(ctx context.Context, u *unit, inst Instance) (Insta
 		if last = s.ping(bounded, u, inst); last == nil {
 			return inst, nil
 		}
-		kicked, err := u.pauseOrKick(bounded, probes.Next())
+		woken, err := u.pauseOrWake(bounded, probes.Next())
 		if err != nil {
 			return inst, s.silent(err, last)
 		}
-		if !kicked && time.Now().Before(nextLook) {
+		if !woken && time.Now().Before(nextLook) {
 			continue
 		}
 		nextLook = time.Now().Add(looks.Next())
@@ -87,14 +87,14 @@ func (s *Service) ping(ctx context.Context, u *unit, inst Instance) error {
 	return s.o.Prober.Ping(ctx, addr)
 }
 
-// pauseOrKick waits for d; kicked when an event cut the wait short.
-func (u *unit) pauseOrKick(ctx context.Context, d time.Duration) (kicked bool, err error) {
+// pauseOrWake waits for d; woken when an event cut the wait short.
+func (u *unit) pauseOrWake(ctx context.Context, d time.Duration) (woken bool, err error) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return false, nil
-	case <-u.kick:
+	case <-u.wake:
 		return true, nil
 	case <-ctx.Done():
 		return false, context.Cause(ctx)

@@ -1,9 +1,6 @@
 package lifecycle
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
 // gate lets callers' work in while it is open, and waits for it on closing.
 type gate struct {
@@ -42,49 +39,4 @@ func (g *gate) close() {
 	g.opened = false
 	g.mu.Unlock()
 	g.inside.Wait()
-}
-
-// slots bounds how much runs at once.
-type slots struct{ free chan struct{} }
-
-func newSlots(n int) *slots { return &slots{free: make(chan struct{}, n)} }
-
-func (s *slots) acquire(ctx context.Context) error {
-	select {
-	case s.free <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (s *slots) release() { <-s.free }
-
-// tally counts who is inside, by name. Names without anybody inside take no room.
-type tally struct {
-	mu     sync.Mutex
-	inside map[string]int
-}
-
-// enter counts one more of a name, unless there are most already.
-func (t *tally) enter(name string, most int) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.inside[name] >= most {
-		return false
-	}
-	if t.inside == nil {
-		t.inside = make(map[string]int)
-	}
-	t.inside[name]++
-	return true
-}
-
-// leave undoes one enter that returned true.
-func (t *tally) leave(name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.inside[name]--; t.inside[name] <= 0 {
-		delete(t.inside, name)
-	}
 }

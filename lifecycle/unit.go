@@ -26,8 +26,8 @@ type unit struct {
 	stale atomic.Bool
 	// ended counts the events after which the address may be another sandbox's.
 	ended atomic.Uint64
-	// kick wakes a create that waits for execd when the backend reports a change.
-	kick chan struct{}
+	// wake ends the pause of a create that waits for execd when the backend reports a change.
+	wake chan struct{}
 	// abort ends a create in progress; nil for sandboxes found on the backend.
 	abort context.CancelCauseFunc
 	// begun says, under the lock, that store or backend may know of the sandbox.
@@ -46,7 +46,7 @@ type view struct {
 }
 
 func newUnit(v *view) *unit {
-	u := &unit{id: v.record.ID, lock: make(chan struct{}, 1), kick: make(chan struct{}, 1)}
+	u := &unit{id: v.record.ID, lock: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 	u.view.Store(v)
 	return u
 }

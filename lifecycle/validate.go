@@ -55,7 +55,7 @@ func (s *Service) check(r CreateRequest, now time.Time) (checked, error) {
 	c := checked{request: r}
 	rules := []func(*checked, time.Time) error{
 		s.checkRenew, s.checkPool, s.checkSnapshot, s.checkEntrypoint, s.checkMetadata,
-		s.checkPlatform, s.checkTimeout, s.checkLater, s.checkImage, s.checkVolumes,
+		s.checkPlatform, s.checkTimeout, s.checkUnsupported, s.checkImage, s.checkVolumes,
 		s.checkWindows, s.checkEnv, s.checkLimits,
 	}
 	for _, rule := range rules {
@@ -143,8 +143,8 @@ func (s *Service) checkTimeout(c *checked, now time.Time) error {
 	return nil
 }
 
-// checkLater refuses wishes that this server cannot fulfil, by name.
-func (s *Service) checkLater(c *checked, _ time.Time) error {
+// checkUnsupported refuses wishes that this server cannot fulfil, by name.
+func (s *Service) checkUnsupported(c *checked, _ time.Time) error {
 	switch r := c.request; {
 	case r.SecureAccess:
 		return invalid("secureAccess is not supported by this server.")

@@ -65,7 +65,7 @@ func (s *Service) onEvent(e Event) {
 		u.ended.Add(1)
 		s.directory.cut(u.id, Unknown)
 		select {
-		case u.kick <- struct{}{}:
+		case u.wake <- struct{}{}:
 		default:
 		}
 	default:
