@@ -28,7 +28,10 @@ func (t *trace) hooks() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{GotConn: t.gotConn, Got1xxResponse: t.relay}
 }
 
-func (t *trace) gotConn(httptrace.GotConnInfo) {
+func (t *trace) gotConn(got httptrace.GotConnInfo) {
+	if c, ok := got.Conn.(*conn); ok {
+		c.framing.begin(t.x.r.Method == http.MethodHead)
+	}
 	t.mu.Lock()
 	t.sent = true
 	t.mu.Unlock()

@@ -125,10 +125,22 @@ func newUpstream(owner *Upstreams, e *lifecycle.Entry, ctx context.Context) *ups
 	return up
 }
 
-// conn is a connection that its pool can cut.
+// conn is a connection that its pool can cut, and that ends with an answer too long.
 type conn struct {
 	net.Conn
-	pool *upstream
+	pool    *upstream
+	framing *framing
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(p []byte) (int, error) { return c.framing.Read(p) }
+
+// Write implements net.Conn.
+func (c *conn) Write(p []byte) (int, error) {
+	if err := c.framing.sending(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
 }
 
 func (c *conn) Close() error {
@@ -145,7 +157,7 @@ func (up *upstream) add(c net.Conn) (net.Conn, error) {
 	if up.over {
 		return nil, up.cause()
 	}
-	tracked := &conn{Conn: c, pool: up}
+	tracked := &conn{Conn: c, pool: up, framing: newFraming(c)}
 	up.conns[tracked] = struct{}{}
 	return tracked, nil
 }
