@@ -14,6 +14,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/registryauth"
 	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
@@ -197,10 +198,10 @@ func refusedSettings(err error) error {
 // pullFor pulls the image of a sandbox with the request's login, or the server's where
 // that is shared.
 func (r *Runtime) pullFor(ctx context.Context, p plan) error {
-	login := requestLogin(p.spec.ImageAuth)
+	login := registryauth.FromRequest(p.spec.ImageAuth)
 	if login.IsZero() && r.opts.ShareRegistryAuth && !p.image.Local() {
 		var err error
-		if login, err = serverLogin(ctx, p.image.Registry); err != nil {
+		if login, err = registryauth.FromServer(ctx, p.image.Registry); err != nil {
 			r.log.Warn("reading the server's registry logins failed; pulling without", "registry", p.image.Registry, "error", err)
 		}
 	}

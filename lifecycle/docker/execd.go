@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/registryauth"
 	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
@@ -162,7 +163,7 @@ func (s *execdSource) resolve(ctx context.Context, policy pullPolicy) (string, e
 			"The execd image %s is not on the engine and could not be pulled; build it with `make images`, load or pull it, or correct runtime.execd_image.",
 			s.image.Name).Because(cause)
 	}
-	login, err := serverLogin(ctx, s.image.Registry)
+	login, err := registryauth.FromServer(ctx, s.image.Registry)
 	if err != nil {
 		s.runtime.log.Warn("reading the server's registry logins failed; pulling without", "error", err)
 	}

@@ -1,4 +1,4 @@
-package docker
+package registryauth
 
 import (
 	"bytes"
@@ -36,8 +36,8 @@ func (l login) header() secret.Text {
 	return secret.New(base64.URLEncoding.EncodeToString(body))
 }
 
-// requestLogin turns a request's credentials into the header; zero when there are none.
-func requestLogin(auth *lifecycle.RegistryAuth) secret.Text {
+// FromRequest turns a request's credentials into the header; zero when there are none.
+func FromRequest(auth *lifecycle.RegistryAuth) secret.Text {
 	if auth == nil {
 		return secret.Text{}
 	}
@@ -63,10 +63,10 @@ type loginFile struct {
 	CredHelpers map[string]string `json:"credHelpers"`
 }
 
-// serverLogin looks a registry up in the server user's Docker configuration,
+// FromServer looks a registry up in the server user's Docker configuration,
 // $DOCKER_CONFIG/config.json or ~/.docker/config.json: a helper for this registry first,
 // then the general store, then the file itself. No login is no error.
-func serverLogin(ctx context.Context, registry string) (secret.Text, error) {
+func FromServer(ctx context.Context, registry string) (secret.Text, error) {
 	file, err := readLoginFile()
 	if err != nil {
 		return secret.Text{}, err

@@ -1,4 +1,4 @@
-package docker
+package registryauth
 
 import (
 	"encoding/base64"
@@ -21,9 +21,9 @@ func decodeHeader(t *testing.T, s secret.Text) string {
 }
 
 func TestRequestLogin(t *testing.T) {
-	require.True(t, requestLogin(nil).IsZero())
-	require.True(t, requestLogin(&lifecycle.RegistryAuth{}).IsZero())
-	got := requestLogin(&lifecycle.RegistryAuth{Username: "me", Password: secret.New(`p"w`)})
+	require.True(t, FromRequest(nil).IsZero())
+	require.True(t, FromRequest(&lifecycle.RegistryAuth{}).IsZero())
+	got := FromRequest(&lifecycle.RegistryAuth{Username: "me", Password: secret.New(`p"w`)})
 	require.JSONEq(t, `{"username":"me","password":"p\"w"}`, decodeHeader(t, got))
 }
 
@@ -48,14 +48,14 @@ func TestServerLogin(t *testing.T) {
 		"other.example.com":         `{"username":"u","password":"p"}`,
 		"token.example.com":         `{"identitytoken":"idt"}`,
 	} {
-		got, err := serverLogin(t.Context(), registry)
+		got, err := FromServer(t.Context(), registry)
 		require.NoError(t, err, registry)
 		require.JSONEq(t, want, decodeHeader(t, got), registry)
 	}
-	none, err := serverLogin(t.Context(), "registry.example.com")
+	none, err := FromServer(t.Context(), "registry.example.com")
 	require.NoError(t, err)
 	require.True(t, none.IsZero(), "another port is another registry")
-	_, err = serverLogin(t.Context(), "broken.example.com")
+	_, err = FromServer(t.Context(), "broken.example.com")
 	require.Error(t, err)
 }
 
@@ -77,27 +77,27 @@ func TestServerLoginFromAHelper(t *testing.T) {
 		"token.example.com":   `{"identitytoken":"idt"}`,
 		"env.example.com":     `{"username":"env","password":"none"}`, // helpers do not see our environment
 	} {
-		got, err := serverLogin(t.Context(), registry)
+		got, err := FromServer(t.Context(), registry)
 		require.NoError(t, err, registry)
 		require.JSONEq(t, want, decodeHeader(t, got), registry)
 	}
-	none, err := serverLogin(t.Context(), "public.example.com")
+	none, err := FromServer(t.Context(), "public.example.com")
 	require.NoError(t, err)
 	require.True(t, none.IsZero())
-	_, err = serverLogin(t.Context(), "fail.example.com")
+	_, err = FromServer(t.Context(), "fail.example.com")
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "s3cret")
-	_, err = serverLogin(t.Context(), "odd.example.com")
+	_, err = FromServer(t.Context(), "odd.example.com")
 	require.ErrorContains(t, err, "name")
 }
 
 func TestServerLoginWithoutAFile(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	none, err := serverLogin(t.Context(), "docker.io")
+	none, err := FromServer(t.Context(), "docker.io")
 	require.NoError(t, err)
 	require.True(t, none.IsZero())
 	writeLogins(t, `{"auths": "`+strings.Repeat("hunter2", 3)+`"}`)
-	_, err = serverLogin(t.Context(), "docker.io")
+	_, err = FromServer(t.Context(), "docker.io")
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hunter2")
 }
