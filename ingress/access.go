@@ -41,17 +41,22 @@ func (x *exchange) checkQuery(query string) error {
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
-		_, value, _ := strings.Cut(pair, "=")
-		if strings.ContainsAny(value, "%+") {
-			if decoded, err := url.QueryUnescape(value); err == nil && x.Keys.Carries(decoded) {
-				return errKeyInQuery
-			}
-		}
-		if value != "" && x.Keys.Carries(value) {
+		// A key may stand alone or as a name, and may hold a "=" of its own.
+		name, value, _ := strings.Cut(pair, "=")
+		if x.queryCarriesKey(pair) || x.queryCarriesKey(name) || x.queryCarriesKey(value) {
 			return errKeyInQuery
 		}
 	}
 	return nil
+}
+
+func (x *exchange) queryCarriesKey(s string) bool {
+	if strings.ContainsAny(s, "%+") {
+		if decoded, err := url.QueryUnescape(s); err == nil && x.Keys.Carries(decoded) {
+			return true
+		}
+	}
+	return s != "" && x.Keys.Carries(s)
 }
 
 // checkUpgrade recognises WebSocket handshakes by tokens in any case and any place, as

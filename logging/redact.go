@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -113,14 +114,57 @@ func (r *Redactor) URI(s string) string {
 
 // Text masks what looks like a credential inside free text: URLs with a query or
 // userinfo, dumped headers, assignments, route signatures, and the exact secrets.
-// The cheap look before each rule keeps ordinary strings free of regular expressions.
+// A credential that is percent-encoded, in whole or in part, is found as well; the text
+// is then returned decoded.
 func (r *Redactor) Text(s string) string {
-	if literals := r.literals.Load(); literals != nil {
-		s = literals.Replace(s)
-	}
+	s = r.shapes(r.exact(s))
 	if strings.Contains(s, "?") && strings.Contains(s, "/") {
 		s = queryRule.ReplaceAllString(s, "$1?"+Mask)
 	}
+	for plain, round := s, 0; round < maxDecoding && strings.Contains(plain, "%"); round++ {
+		decoded := unescape(plain)
+		if decoded == plain {
+			break
+		}
+		if masked := r.shapes(r.exact(decoded)); masked != decoded {
+			return masked
+		}
+		plain = decoded
+	}
+	return s
+}
+
+// maxDecoding is how often a text may have been encoded and is still seen through.
+const maxDecoding = 3
+
+// unescape undoes percent-encoding where it is valid and leaves the rest as it is.
+func unescape(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// exact masks the values that SetSecrets named.
+func (r *Redactor) exact(s string) string {
+	if literals := r.literals.Load(); literals != nil {
+		return literals.Replace(s)
+	}
+	return s
+}
+
+// shapes masks what looks like a credential. The cheap look before each rule keeps
+// ordinary strings free of regular expressions.
+func (r *Redactor) shapes(s string) string {
 	if strings.Contains(s, "://") && strings.Contains(s, "@") {
 		s = userinfoRule.ReplaceAllString(s, "${1}"+Mask+"@")
 	}

@@ -2,6 +2,7 @@ package logging_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -49,6 +50,25 @@ func TestExactSecretsAreMaskedInEveryForm(t *testing.T) {
 	require.Equal(t, "table", r.Text("table"), "a two-byte value must not be searched for")
 	r.SetSecrets(nil)
 	require.Contains(t, r.Text(key), key)
+}
+
+func TestEncodedSecretsAreMasked(t *testing.T) {
+	const key = "seeded-api-key-0123"
+	r := new(logging.Redactor)
+	r.SetSecrets([]string{key})
+	once := "%" + "73" + key[1:]
+	all := ""
+	for _, c := range []byte(key) {
+		all += fmt.Sprintf("%%%02X", c)
+	}
+	for _, form := range []string{once, all, url.PathEscape(once), url.PathEscape(all), "seeded%2Dapi%2dkey-0123"} {
+		require.Equal(t, "/x/***/y%", r.Text("/x/"+form+"/y%"), form)
+		require.Equal(t, "/x/***/y?***", r.URI("/x/"+form+"/y?q"))
+	}
+	require.Equal(t, "/a/token=***", r.Text("/a/%74oken%3Dabc"), "shapes as well")
+	for _, ordinary := range []string{"/a%2Fb", "100%", "%zz%4", "/what%3F/x", "%2573"} {
+		require.Equal(t, ordinary, r.Text(ordinary))
+	}
 }
 
 func TestURI(t *testing.T) {
