@@ -79,6 +79,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"credential proxy", func(r *lifecycle.CreateRequest) { r.CredentialProxy = true }, 400, parameter, "credentialProxy"},
 		{"volumes", func(r *lifecycle.CreateRequest) { r.Volumes = true }, 400, parameter, "volumes"},
 		{"image path", image("../containers/x"), 400, parameter, "image.uri"},
+		{"image in upper case", image("UPPER/x"), 400, parameter, "image.uri"},
 		{"env name empty", env("", "v"), 400, parameter, "env"},
 		{"env name with =", env("A=B", "v"), 400, parameter, "env"},
 		{"env name with newline", env("A\nB", "v"), 400, parameter, "env"},

@@ -202,6 +202,7 @@ func TestBadInputNeverReachesTheEngine(t *testing.T) {
 	for name, s := range map[string]lifecycle.Spec{
 		"image path":       change(func(s *lifecycle.Spec) { s.Image = "../containers/x" }),
 		"image dots":       change(func(s *lifecycle.Spec) { s.Image = ".." }),
+		"image upper case": change(func(s *lifecycle.Spec) { s.Image = "UPPER/x" }),
 		"image URL":        change(func(s *lifecycle.Spec) { s.Image = "http://registry/x" }),
 		"image metadata":   change(func(s *lifecycle.Spec) { s.Image = "169.254.169.254/x" }),
 		"image empty":      change(func(s *lifecycle.Spec) { s.Image = "" }),

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/stretchr/testify/require"
 
@@ -132,4 +133,14 @@ func TestTwoKindsOfNotFound(t *testing.T) {
 	} {
 		require.Equal(t, image, imageMissing(errors.New(text)), text)
 	}
+}
+
+func TestReferencesTheEngineRefusesAreTheClients(t *testing.T) {
+	var typed *apierror.Error
+	require.ErrorAs(t, refusedSettings(errdefs.ErrInvalidArgument.WithMessage("invalid reference format: repository name must be lowercase")), &typed)
+	require.Equal(t, 400, typed.Status)
+	require.Contains(t, typed.Message, "image.uri")
+	require.ErrorAs(t, refusedSettings(errdefs.ErrInvalidArgument.WithMessage("invalid hostname")), &typed)
+	require.Equal(t, 400, typed.Status)
+	require.NotContains(t, typed.Message, "image.uri")
 }

@@ -26,10 +26,10 @@ func TestARestartSeesWhatChangedMeanwhile(t *testing.T) {
 		"paused":    {[]string{"pause"}, "Paused"},
 		"removed":   {[]string{"rm", "-f"}, ""},
 	}
-	ids := map[string]string{}
+	ids, since := map[string]string{}, map[string]time.Time{}
 	for name := range changes {
 		sandbox, _ := create(t, s, request(s))
-		ids[name] = sandbox.ID
+		ids[name], since[name] = sandbox.ID, sandbox.Status.LastTransitionAt
 	}
 	s.Kill()
 	died := time.Now()
@@ -49,6 +49,9 @@ func TestARestartSeesWhatChangedMeanwhile(t *testing.T) {
 		require.Equal(t, change.state, got.Status.State, name)
 		if name == "killed" {
 			require.WithinDuration(t, died, got.Status.LastTransitionAt, 10*time.Second, "the time of death, not of birth")
+			require.True(t, got.Status.LastTransitionAt.After(since[name]))
+		} else {
+			require.Equal(t, since[name], got.Status.LastTransitionAt, "%s: microseconds included", name)
 		}
 		require.NoError(t, s.Delete(t.Context(), ids[name]), name)
 	}
@@ -112,6 +115,18 @@ func TestARenamedContainerStaysASandbox(t *testing.T) {
 	left, err := s.Containers(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, left, "it leaked")
+}
+
+func TestAShellLineIsShownAsItRuns(t *testing.T) {
+	s := start(t, "")
+	r := request(s)
+	r.Entrypoint = []string{"sleep 3600"}
+	sandbox, _ := create(t, s, r)
+	require.Equal(t, []string{"sleep 3600"}, sandbox.Entrypoint, "the answer echoes the request")
+	got, err := s.Get(t.Context(), sandbox.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{"sleep", "3600"}, got.Entrypoint)
+	require.NoError(t, s.Delete(t.Context(), sandbox.ID))
 }
 
 func TestAnotherAddressIsUsedAtOnce(t *testing.T) {
