@@ -141,7 +141,7 @@ func TestProxyKeepsTheRawPath(t *testing.T) {
 		conn, err := net.Dial("tcp4", d.addr)
 		require.NoError(t, err)
 		_, _ = fmt.Fprintf(conn, "GET /proxy/%d%s HTTP/1.1\r\nHost: app.example\r\nX-EXECD-ACCESS-TOKEN: tok\r\nOpen-Sandbox-Api-Key: k\r\n"+
-			"X-Forwarded-For: 10.9.8.7\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n", port, sent)
+			"X-Forwarded-For: 10.9.8.7\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Prefix: /outer\r\nConnection: close\r\n\r\n", port, sent)
 		response, _ := io.ReadAll(conn)
 		_ = conn.Close()
 		if want == "" {
@@ -154,6 +154,7 @@ func TestProxyKeepsTheRawPath(t *testing.T) {
 		require.Contains(t, head, "X-Forwarded-For: 10.9.8.7, 127.0.0.1\r\n")
 		require.Contains(t, head, "X-Forwarded-Proto: https\r\n")
 		require.NotContains(t, head, "X-Forwarded-Host")
+		require.Contains(t, head, fmt.Sprintf("X-Forwarded-Prefix: /outer/proxy/%d\r\n", port))
 		require.NotContains(t, strings.ToLower(head), "access-token")
 		require.NotContains(t, strings.ToLower(head), "api-key")
 	}
@@ -166,6 +167,9 @@ func TestProxyStreamsAndFails(t *testing.T) {
 		case "/teapot":
 			w.Header().Set(wire.HeaderRequestID, r.URL.RawQuery)
 			w.WriteHeader(http.StatusTeapot)
+		case "/redirect":
+			w.Header()["Location"] = []string{r.URL.RawQuery, "/command"}
+			w.WriteHeader(http.StatusFound)
 		case "/echo":
 			_, _ = io.Copy(w, r.Body)
 		case "/sse":
@@ -179,6 +183,17 @@ func TestProxyStreamsAndFails(t *testing.T) {
 	require.Equal(t, http.StatusTeapot, d.do("GET", "/proxy/"+port+"/teapot", "").status)
 	require.Equal(t, []string{"theirs"}, d.do("GET", "/proxy/"+port+"/teapot?theirs", "").header.Values(wire.HeaderRequestID))
 	require.Equal(t, []string{"mine"}, d.do("GET", "/proxy/"+port+"/teapot", "", wire.HeaderRequestID, "mine").header.Values(wire.HeaderRequestID))
+	for location, want := range map[string][]string{
+		"/login": {"/proxy/" + port + "/login"}, "/../command": {"/proxy/" + port + "/command"}, `/\evil`: nil,
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+d.addr+"/proxy/"+port+"/redirect?"+location, nil)
+		require.NoError(t, err)
+		answered, err := d.client.Transport.RoundTrip(req)
+		require.NoError(t, err)
+		require.NoError(t, answered.Body.Close())
+		require.Equal(t, http.StatusFound, answered.StatusCode)
+		require.Equal(t, want, answered.Header["Location"])
+	}
 	big := strings.Repeat("0123456789abcdef", 1<<18)
 	require.Equal(t, big, d.do("POST", "/proxy/"+port+"/echo", big).body)
 	res := d.open("GET", "/proxy/"+port+"/sse", "")

@@ -36,6 +36,9 @@ type target struct {
 	port int
 	url  *url.URL
 	id   string // of the request, for backends that send none
+
+	host  string // of the request, which the backend sees as well
+	outer string // the prefix that a front serves the daemon under
 }
 
 // New makes a Handler with one connection pool for all ports.
@@ -52,7 +55,7 @@ func New(o Options) *Handler {
 	}
 	h.reverse = &httputil.ReverseProxy{
 		Rewrite:        h.rewrite,
-		ModifyResponse: h.identify,
+		ModifyResponse: h.answer,
 		Transport:      h.transport,
 		FlushInterval:  -1,
 		ErrorHandler:   h.fail,
@@ -84,14 +87,21 @@ func (h *Handler) ServePath(w http.ResponseWriter, r *http.Request, rest string)
 	}
 	id := w.Header().Get(wire.HeaderRequestID)
 	w.Header().Del(wire.HeaderRequestID) // the backend's headers are added, not set
-	h.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target{port, u, id})))
+	h.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target{port, u, id, r.Host, outerPrefix(r.Header)})))
 }
 
-// identify gives the response the request's id unless the backend did.
-func (h *Handler) identify(res *http.Response) error {
+// answer gives the response the request's id unless the backend did, and has its
+// Location lead back to the backend.
+func (h *Handler) answer(res *http.Response) error {
 	t, _ := res.Request.Context().Value(targetKey{}).(target)
 	if res.Header.Get(wire.HeaderRequestID) == "" {
 		res.Header.Set(wire.HeaderRequestID, t.id)
+	}
+	if locations := res.Header["Location"]; len(locations) > 0 {
+		res.Header.Del("Location")
+		if public, ok := t.publicLocation(locations[0]); ok {
+			res.Header.Set("Location", public)
+		}
 	}
 	return nil
 }
@@ -127,6 +137,7 @@ func (h *Handler) rewrite(p *httputil.ProxyRequest) {
 	proto := p.In.Header.Get("X-Forwarded-Proto")
 	p.SetXForwarded()
 	p.Out.Header.Del("X-Forwarded-Host")
+	p.Out.Header.Set("X-Forwarded-Prefix", t.outer+t.prefix())
 	if proto == "https" { // a front has ended TLS; the backend's links and cookies depend on it
 		p.Out.Header.Set("X-Forwarded-Proto", proto)
 	}
