@@ -34,6 +34,8 @@ func (t target) publicLocation(location string) (public string, ok bool) {
 	if i := strings.IndexAny(rest, "?#"); i >= 0 {
 		path, tail = rest[:i], rest[i:]
 	}
+	// Beside a byte that no URL may hold, clients of package url take "%2f" for a slash.
+	path = clean(path)
 	switch {
 	case path == "" && !absolute:
 		return location, true // the same path
@@ -71,6 +73,9 @@ func (t target) cutAuthority(location string) (rest string, absolute, own bool) 
 		authority, rest = rest[:i], rest[i:]
 	} else {
 		rest = ""
+	}
+	if authority == "" { // "///x" is a path of this origin to some
+		return rest, true, true
 	}
 	port := ":" + strconv.Itoa(t.port)
 	for _, ours := range []string{t.host, "127.0.0.1" + port, "localhost" + port, "[::1]" + port} {

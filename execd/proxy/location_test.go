@@ -39,10 +39,11 @@ func TestPublicLocation(t *testing.T) {
 		"/proxy/8080/..":                  "/proxy/8080/",
 		"/proxy/9090/x":                   "/proxy/8080/proxy/9090/x",
 		"http://172.17.0.2:44772/command": "/proxy/8080/command",
+		"///command":                      "/proxy/8080/command",
+		"http:///command":                 "/proxy/8080/command",
 		// Elsewhere is a front's affair.
 		"https://example.com/x":                   "https://example.com/x",
 		"//example.com/command":                   "//example.com/command",
-		"///command":                              "///command",
 		"http://user@172.17.0.2:44772/x":          "http://user@172.17.0.2:44772/x",
 		"http://172.17.0.2:44772.evil.example/x/": "http://172.17.0.2:44772.evil.example/x/",
 		"javascript:x":                            "javascript:x",
