@@ -14,7 +14,12 @@ import (
 // decode reads the first JSON value of the body (contract 06 §2): unknown fields
 // and what follows are ignored, the content type is not looked at.
 func (s *Server) decode(w http.ResponseWriter, r *http.Request, into any) error {
-	body := http.MaxBytesReader(w, r.Body, s.options.MaxJSON)
+	return decodeUpTo(w, r, s.options.MaxJSON, into)
+}
+
+// decodeUpTo is decode with a bound of its own, in bytes.
+func decodeUpTo(w http.ResponseWriter, r *http.Request, most int64, into any) error {
+	body := http.MaxBytesReader(w, r.Body, most)
 	if err := json.NewDecoder(body).Decode(into); err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {

@@ -141,10 +141,13 @@ type replaced struct {
 	Count int `json:"replacedCount"`
 }
 
+// maxReplace bounds the body of replacements in bytes: clients send whole passages of files.
+const maxReplace = 16 << 20
+
 // replaceInFiles is POST /files/replace[?verbose=true], a map of path to replacement.
 func (s *Server) replaceInFiles(w http.ResponseWriter, r *http.Request, _ []string) error {
 	var body map[string]replacement
-	if err := s.decode(w, r, &body); err != nil {
+	if err := decodeUpTo(w, r, maxReplace, &body); err != nil {
 		return err
 	}
 	for path, change := range body {

@@ -48,6 +48,39 @@ func form(t *testing.T, parts ...part) (contentType, text string) {
 	return w.FormDataContentType(), b.String()
 }
 
+// A body of JSON is read into memory, so it is bounded; what carries content has more room.
+func TestBodiesAreBounded(t *testing.T) {
+	d := serve(t, nil)
+	dir := t.TempDir()
+	pad := func(n int) string { return strings.Repeat("x", n) }
+	for path, send := range map[string]func(pad string) (method, body string){
+		"/command":  func(p string) (string, string) { return "POST", body(t, map[string]any{"command": "true", "pad": p}) },
+		"/files/mv": func(p string) (string, string) { return "POST", body(t, []map[string]string{{"src": p, "dest": p}}) },
+		"/files/permissions": func(p string) (string, string) {
+			return "POST", body(t, map[string]any{p: map[string]any{"mode": 644}})
+		},
+		"/directories": func(p string) (string, string) {
+			return "POST", body(t, map[string]any{p: map[string]any{"mode": 755}})
+		},
+	} {
+		method, text := send(pad(1 << 20))
+		require.Equal(t, "INVALID_REQUEST_BODY", d.do(method, path, text).problem(t, http.StatusRequestEntityTooLarge), path)
+	}
+	method, text := "POST", body(t, map[string]any{"command": "true", "pad": pad(1<<20 - 100)})
+	require.Equal(t, http.StatusOK, d.do(method, "/command", text).status)
+
+	name := filepath.Join(dir, "f")
+	require.NoError(t, os.WriteFile(name, []byte("old"), 0o600))
+	replace := func(n int) answer {
+		return d.do("POST", "/files/replace", body(t, map[string]any{name: map[string]string{"old": "old", "new": pad(n)}}))
+	}
+	require.Equal(t, "INVALID_REQUEST_BODY", replace(16<<20).problem(t, http.StatusRequestEntityTooLarge))
+	require.Equal(t, "old", read(t, name))
+	require.Equal(t, http.StatusOK, replace(15<<20).status)
+	require.Len(t, read(t, name), 15<<20)
+	require.Equal(t, http.StatusOK, d.upload(metadata(body(t, map[string]string{"path": name})), file(pad(40<<20))).status, "uploads have no bound")
+}
+
 func (d *daemon) upload(parts ...part) answer {
 	kind, text := form(d.t, parts...)
 	return d.do("POST", "/files/upload", text, "Content-Type", kind)

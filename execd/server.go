@@ -25,7 +25,7 @@ type Options struct {
 
 	PingInterval  time.Duration // keepalive events of a followed command; 3 s (contract 06 §4.4)
 	WatchInterval time.Duration // /metrics/watch; 1 s
-	MaxJSON       int64         // bytes of a JSON request body; 32 MiB. Uploads have no bound
+	MaxJSON       int64         // bytes of a JSON request body; 1 MiB. Replacements have maxReplace, uploads no bound
 }
 
 // Server is the daemon. Make it with New, run it with Serve, end it with Shutdown.
@@ -57,7 +57,7 @@ func New(o Options) *Server {
 		o.WatchInterval = time.Second
 	}
 	if o.MaxJSON <= 0 {
-		o.MaxJSON = 32 << 20
+		o.MaxJSON = 1 << 20
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{
