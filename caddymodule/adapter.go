@@ -132,7 +132,8 @@ func metricsServer(c *config.Config) *caddyhttp.Server {
 		Protocols:         []string{"h1"},
 		Routes: caddyhttp.RouteList{
 			{
-				MatcherSetsRaw: caddyhttp.RawMatcherSets{{"path": json.RawMessage(`["/metrics"]`)}},
+				// The path matcher would ignore case, and clean the path first.
+				MatcherSetsRaw: caddyhttp.RawMatcherSets{{"vars": json.RawMessage(`{"{http.request.orig_uri.path}":["/metrics"]}`)}},
 				HandlersRaw:    []json.RawMessage{handler("metrics")},
 			},
 			{HandlersRaw: []json.RawMessage{json.RawMessage(`{"handler":"static_response","status_code":404}`)}},

@@ -258,6 +258,12 @@ func TestMetricsGoOnOverReloads(t *testing.T) {
 	require.Contains(t, string(body), "opensandbox_directory_entries 1")
 	require.NotContains(t, string(body), sandboxID)
 	require.Equal(t, http.StatusUnauthorized, r.do(http.MethodGet, "/metrics").status, "not on the API's listener")
+	for _, path := range []string{"/", "/METRICS", "/metrics/", "//metrics", "/x/../metrics", "/metrics.json", "/debug/pprof"} {
+		resp, err := http.Get("http://" + metrics + path) //nolint:noctx // local
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusNotFound, resp.StatusCode, path)
+	}
 }
 
 // Once a reload has returned, a new connection is the new configuration's. Were it the
