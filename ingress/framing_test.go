@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,6 +56,12 @@ const forged = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nX-Forged: 1\r\n\r\nforge
 
 // What a sandbox sends beyond its answer is nobody's answer.
 func TestLeftoverBytesReachNobody(t *testing.T) {
+	var std lines // Go's own logger, which net/http would write them to
+	log.SetOutput(&std)
+	t.Cleanup(func() {
+		log.SetOutput(os.Stderr)
+		require.Empty(t, std.buf.String())
+	})
 	for name, c := range map[string]struct{ method, answer, body string }{
 		"after a length":          {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + forged, "ok"},
 		"after an empty body":     {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" + forged, ""},
