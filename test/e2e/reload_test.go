@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func TestReloadsUnderTrafficLoseNothing(t *testing.T) {
 
 	ctx, stop := context.WithCancel(t.Context())
 	var traffic sync.WaitGroup
-	served := make([]int, len(edge.Forms))
+	served := make([]atomic.Int64, len(edge.Forms))
 	for i, form := range edge.Forms {
 		traffic.Go(func() {
 			route := s.Route(form, sandbox.ID, 8080, "")
@@ -61,12 +62,16 @@ func TestReloadsUnderTrafficLoseNothing(t *testing.T) {
 					t.Errorf("%s route during a reload: %d %q %v", form, status, body, err)
 					return
 				}
-				served[i]++
+				served[i].Add(1)
 			}
 		})
 	}
 
 	for i := range 10 {
+		before := make([]int64, len(served))
+		for form := range served {
+			before[form] = served[form].Load()
+		}
 		reloads := strings.Count(s.Log(), "configuration reloaded")
 		require.NoError(t, s.Signal(syscall.SIGHUP))
 		eventually(t, func() error {
@@ -79,12 +84,17 @@ func TestReloadsUnderTrafficLoseNothing(t *testing.T) {
 		_, echo, err := conn.Read(t.Context())
 		require.NoError(t, err)
 		require.Contains(t, string(echo), fmt.Sprintf("after reload %d", i))
+		eventually(t, func() error {
+			for form := range served {
+				if served[form].Load() <= before[form] {
+					return fmt.Errorf("%s carried no traffic over the reload", edge.Forms[form])
+				}
+			}
+			return nil
+		})
 	}
 	stop()
 	traffic.Wait()
-	for i, n := range served {
-		require.Greater(t, n, 10, "%s carried no traffic", edge.Forms[i])
-	}
 
 	_, err = execd.Command(t.Context(), "touch /tmp/enough")
 	require.NoError(t, err)
@@ -94,7 +104,7 @@ func TestReloadsUnderTrafficLoseNothing(t *testing.T) {
 		complete = complete || strings.Contains(lines.Text(), "execution_complete")
 	}
 	require.True(t, complete, "the stream ended in its own time")
-	require.Greater(t, ticks, 10)
+	require.Positive(t, ticks)
 
 	got, err := s.Get(t.Context(), sandbox.ID)
 	require.NoError(t, err)
