@@ -28,7 +28,7 @@ const (
 // has ended: the bootstrap starts that only after execd listens, so the sandbox had
 // been up. The instance returned is the latest one known. Its pauses are real time and
 // not the Clock's, like the deadline they stay within and the connections they wait for.
-func (s *Service) awaitExecd(ctx context.Context, u *unit, inst Instance) (Instance, error) {
+func (s *Service) awaitExecd(ctx context.Context, u *tracked, inst Instance) (Instance, error) {
 	bounded, cancel := context.WithTimeoutCause(ctx, s.o.ReadyTimeout, errSilent)
 	defer cancel()
 	probes := backoff.Backoff{First: firstProbePause, Most: maxProbePause}
@@ -75,7 +75,7 @@ func (s *Service) silent(err, last error) error {
 func over(state State) bool { return state == Terminated || state == Failed }
 
 // ping dials what a route to execd would, or nothing.
-func (s *Service) ping(ctx context.Context, u *unit, inst Instance) error {
+func (s *Service) ping(ctx context.Context, u *tracked, inst Instance) error {
 	e := u.view.Load().with(inst).entry()
 	refused := s.directory.confine(&e)
 	addr, ok := e.Dial(wire.PortExecd)
@@ -88,7 +88,7 @@ func (s *Service) ping(ctx context.Context, u *unit, inst Instance) error {
 }
 
 // pauseOrWake waits for d; woken when an event cut the wait short.
-func (u *unit) pauseOrWake(ctx context.Context, d time.Duration) (woken bool, err error) {
+func (u *tracked) pauseOrWake(ctx context.Context, d time.Duration) (woken bool, err error) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -66,18 +66,18 @@ func (s *Service) Create(ctx context.Context, r CreateRequest) (Sandbox, error) 
 }
 
 // undo removes what must not stay. What could not be removed now is retried.
-func (s *Service) undo(ctx context.Context, u *unit, cause string) {
+func (s *Service) undo(ctx context.Context, u *tracked, cause string) {
 	if left := s.teardown(ctx, u, cause); left != nil {
 		s.log.ErrorContext(ctx, "could not remove a sandbox; it will be retried", "sandbox", u.id, "cause", cause, "error", left)
 	}
 }
 
 // admit reserves the place for a new sandbox, and locks it.
-func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc) (*unit, error) {
+func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc) (*tracked, error) {
 	if !s.pending.enter(c.request.Client, s.o.MaxPendingCreates) {
 		return nil, apierror.New(http.StatusTooManyRequests, codeTooMany, "Too many sandboxes are being created. Try again.").Retry(1)
 	}
-	u := newUnit(&view{record: Record{
+	u := newTracked(&view{record: Record{
 		ID: uuid.NewString(), Phase: Creating,
 		Image: c.request.Image, Platform: c.request.Platform, Entrypoint: c.request.Entrypoint,
 		Metadata: c.request.Metadata, CreatedAt: stamp(now),
@@ -100,7 +100,7 @@ func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc)
 const retryFull = 10
 
 // make takes u from nothing to live. It cleans nothing up.
-func (s *Service) make(ctx context.Context, u *unit, c checked) (Sandbox, error) {
+func (s *Service) make(ctx context.Context, u *tracked, c checked) (Sandbox, error) {
 	if err := s.creates.acquire(ctx); err != nil {
 		return Sandbox{}, err
 	}
@@ -112,7 +112,7 @@ func (s *Service) make(ctx context.Context, u *unit, c checked) (Sandbox, error)
 	if err := s.save(ctx, record); err != nil {
 		return Sandbox{}, err
 	}
-	ended := u.ended.Load() // read before the address is learned, see show
+	ended := u.ended.Load() // read before the address is learned, see publish
 	inst, err := s.o.Runtime.Create(ctx, s.spec(record, c))
 	if err != nil {
 		return Sandbox{}, err
@@ -137,9 +137,9 @@ func (s *Service) make(ctx context.Context, u *unit, c checked) (Sandbox, error)
 	}
 	u.view.Store((&view{record: record}).with(inst))
 	s.arm(u)
-	if errors.Is(s.show(u, ended), errOutdated) {
+	if errors.Is(s.publish(u, ended), errOutdated) {
 		// It ended while this was written: what is returned should say so.
-		if err := s.look(ctx, u); err != nil {
+		if err := s.inspect(ctx, u); err != nil {
 			return Sandbox{}, err
 		}
 		if u.gone {

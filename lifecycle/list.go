@@ -57,8 +57,8 @@ func (s *Service) Get(_ context.Context, id string) (Sandbox, error) {
 // from memory.
 func (s *Service) List(_ context.Context, f Filter, p Page) (ListResult, error) {
 	var found []Sandbox
-	s.units.Range(func(_, v any) bool {
-		sb := v.(*unit).view.Load().sandbox()
+	s.sandboxes.Range(func(_, v any) bool {
+		sb := v.(*tracked).view.Load().sandbox()
 		if f.matches(&sb) {
 			found = append(found, sb)
 		}

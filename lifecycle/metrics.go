@@ -114,8 +114,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 // them; others are counted as Unknown, so that a backend cannot add series.
 func (s *Service) census() map[State]int {
 	n := map[State]int{Pending: 0, Running: 0, Paused: 0, Stopping: 0, Terminated: 0, Failed: 0, Unknown: 0}
-	s.units.Range(func(_, v any) bool {
-		state := v.(*unit).view.Load().sandbox().Status.State
+	s.sandboxes.Range(func(_, v any) bool {
+		state := v.(*tracked).view.Load().sandbox().Status.State
 		if _, usual := n[state]; !usual {
 			state = Unknown
 		}

@@ -46,7 +46,7 @@ func (s *Service) turn(ctx context.Context, id string, t turn) error {
 	ctx, cancel := detached(ctx, s.o.TeardownTimeout)
 	defer cancel()
 	failure := "The sandbox could not be " + t.verb
-	if err := s.look(ctx, u); err != nil {
+	if err := s.inspect(ctx, u); err != nil {
 		return s.backendError(err, t.failed, failure)
 	}
 	if u.gone {
@@ -60,7 +60,7 @@ func (s *Service) turn(ctx context.Context, id string, t turn) error {
 		s.directory.cut(id, Paused)
 	}
 	failed := t.do(ctx, id)
-	if err := s.look(ctx, u); err != nil && failed == nil {
+	if err := s.inspect(ctx, u); err != nil && failed == nil {
 		return s.backendError(err, t.failed, failure)
 	}
 	if failed != nil {

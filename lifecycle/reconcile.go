@@ -76,7 +76,7 @@ func (s *Service) reconcile(ctx context.Context) error {
 	return work.Wait()
 }
 
-func (s *Service) tryRefresh(ctx context.Context, u *unit) {
+func (s *Service) tryRefresh(ctx context.Context, u *tracked) {
 	if !u.tryAcquire() {
 		return
 	}
@@ -85,10 +85,10 @@ func (s *Service) tryRefresh(ctx context.Context, u *unit) {
 }
 
 // live are the sandboxes that a list begun now has to contain.
-func (s *Service) live() map[string]*unit {
-	live := make(map[string]*unit)
-	s.units.Range(func(id, v any) bool {
-		if u := v.(*unit); u.view.Load().record.Phase == Live {
+func (s *Service) live() map[string]*tracked {
+	live := make(map[string]*tracked)
+	s.sandboxes.Range(func(id, v any) bool {
+		if u := v.(*tracked); u.view.Load().record.Phase == Live {
 			live[id.(string)] = u
 		}
 		return true
@@ -104,7 +104,7 @@ func (v *view) agrees(inst Instance) bool {
 
 // shown tells whether the directory says what the view does: an event may have cut the
 // entry of a sandbox that, as it turned out, runs on.
-func (s *Service) shown(u *unit) bool {
+func (s *Service) shown(u *tracked) bool {
 	e, ok := s.directory.Lookup(u.id)
 	return ok && e.State == u.view.Load().status.State
 }

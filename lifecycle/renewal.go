@@ -70,7 +70,7 @@ func (s *Service) ExtendOnAccess(ctx context.Context, id string) (time.Time, err
 }
 
 // setExpiry stores the new expiry and then moves the deadline. The caller holds the lock.
-func (s *Service) setExpiry(ctx context.Context, u *unit, at time.Time) error {
+func (s *Service) setExpiry(ctx context.Context, u *tracked, at time.Time) error {
 	v := u.view.Load()
 	record := v.record
 	record.ExpiresAt = at
@@ -83,7 +83,7 @@ func (s *Service) setExpiry(ctx context.Context, u *unit, at time.Time) error {
 }
 
 // takeForWrite is takeLive for a caller from outside; leave undoes both.
-func (s *Service) takeForWrite(ctx context.Context, id string) (u *unit, leave func(), err error) {
+func (s *Service) takeForWrite(ctx context.Context, id string) (u *tracked, leave func(), err error) {
 	if !s.gate.enter() {
 		return nil, nil, errClosing()
 	}

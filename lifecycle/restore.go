@@ -36,7 +36,7 @@ func (s *Service) restore(ctx context.Context) error {
 	}
 	var removals errgroup.Group
 	removals.SetLimit(s.o.MaxConcurrent)
-	remove := func(u *unit) {
+	remove := func(u *tracked) {
 		removals.Go(func() error {
 			defer s.release(u)
 			s.undo(ctx, u, causeRestart)
@@ -46,7 +46,7 @@ func (s *Service) restore(ctx context.Context) error {
 	for _, r := range records {
 		inst, exists := found[r.ID]
 		delete(found, r.ID)
-		u := newUnit((&view{record: r}).with(inst))
+		u := newTracked((&view{record: r}).with(inst))
 		u.lock <- struct{}{}
 		s.add(u)
 		if r.Phase != Live || !exists || s.expired(r) {
@@ -54,7 +54,7 @@ func (s *Service) restore(ctx context.Context) error {
 			continue
 		}
 		s.arm(u)
-		_ = s.show(u, 0) // after a stop heard since, release has it looked at
+		_ = s.publish(u, 0) // after a stop heard since, release has it looked at
 		s.release(u)
 	}
 	for _, inst := range found {
@@ -64,7 +64,7 @@ func (s *Service) restore(ctx context.Context) error {
 		case s.expired(u.view.Load().record):
 			remove(u)
 		default:
-			_ = s.show(u, 0)
+			_ = s.publish(u, 0)
 			s.keepSeed(ctx, u)
 			s.release(u)
 		}
@@ -109,9 +109,9 @@ func (s *Service) expired(r Record) bool {
 	return !r.ExpiresAt.IsZero() && !r.ExpiresAt.After(s.clock.Now())
 }
 
-// seed makes a locked unit of an unknown instance, from what its labels say. Labels are
+// seed makes a locked sandbox of an unknown instance, from what its labels say. Labels are
 // anybody's words, so the id has to be one that routes can carry.
-func (s *Service) seed(ctx context.Context, inst Instance) (*unit, bool) {
+func (s *Service) seed(ctx context.Context, inst Instance) (*tracked, bool) {
 	if !wire.ValidID(inst.ID) {
 		s.refuseStranger(ctx, inst)
 		return nil, false
@@ -122,9 +122,9 @@ func (s *Service) seed(ctx context.Context, inst Instance) (*unit, bool) {
 	if r.CreatedAt.IsZero() {
 		r.CreatedAt = stamp(inst.CreatedAt)
 	}
-	u := newUnit((&view{record: r}).with(inst))
+	u := newTracked((&view{record: r}).with(inst))
 	u.lock <- struct{}{}
-	if _, known := s.units.LoadOrStore(u.id, u); known {
+	if _, known := s.sandboxes.LoadOrStore(u.id, u); known {
 		return nil, false
 	}
 	s.count.Add(1)
@@ -132,7 +132,7 @@ func (s *Service) seed(ctx context.Context, inst Instance) (*unit, bool) {
 }
 
 // keepSeed records an adopted sandbox. If the store fails, labels do for the next start too.
-func (s *Service) keepSeed(ctx context.Context, u *unit) {
+func (s *Service) keepSeed(ctx context.Context, u *tracked) {
 	if err := s.save(ctx, u.view.Load().record); err != nil {
 		s.log.ErrorContext(ctx, "could not record an adopted sandbox", "sandbox", u.id, "error", err)
 	}

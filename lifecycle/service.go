@@ -24,8 +24,8 @@ type Service struct {
 	directory *Directory
 	stream    *stream
 
-	units sync.Map     // string → *unit; a unit is in it from before the runtime hears of its id
-	count atomic.Int64 // units
+	sandboxes sync.Map     // string → *tracked; a sandbox is in it from before the runtime hears of its id
+	count     atomic.Int64 // of sandboxes
 
 	creates   *slots // creates at work on the backend
 	teardowns *slots
@@ -160,15 +160,15 @@ func (s *Service) Ready() Readiness {
 }
 
 // find looks an id up in memory; unknown and unusable ids are one answer.
-func (s *Service) find(id string) (*unit, error) {
-	if v, ok := s.units.Load(id); ok {
-		return v.(*unit), nil
+func (s *Service) find(id string) (*tracked, error) {
+	if v, ok := s.sandboxes.Load(id); ok {
+		return v.(*tracked), nil
 	}
 	return nil, s.NotFound(id)
 }
 
 // take finds a sandbox and locks it. The caller must call release.
-func (s *Service) take(ctx context.Context, id string) (*unit, error) {
+func (s *Service) take(ctx context.Context, id string) (*tracked, error) {
 	u, err := s.find(id)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (s *Service) take(ctx context.Context, id string) (*unit, error) {
 }
 
 // takeLive is take for what only makes sense on a sandbox that is not being removed.
-func (s *Service) takeLive(ctx context.Context, id string) (*unit, error) {
+func (s *Service) takeLive(ctx context.Context, id string) (*tracked, error) {
 	u, err := s.take(ctx, id)
 	if err == nil && u.view.Load().record.Phase != Live {
 		s.release(u)
@@ -194,7 +194,7 @@ func (s *Service) takeLive(ctx context.Context, id string) (*unit, error) {
 }
 
 // release unlocks u, and has the backend asked if something happened meanwhile.
-func (s *Service) release(u *unit) {
+func (s *Service) release(u *tracked) {
 	<-u.lock
 	if u.stale.Load() {
 		s.refreshes.push(u.id, s.wantReconcile)
@@ -202,16 +202,16 @@ func (s *Service) release(u *unit) {
 }
 
 // add makes an id known.
-func (s *Service) add(u *unit) {
-	s.units.Store(u.id, u)
+func (s *Service) add(u *tracked) {
+	s.sandboxes.Store(u.id, u)
 	s.count.Add(1)
 }
 
 // drop makes an id unknown. The caller holds the lock.
-func (s *Service) drop(u *unit) {
+func (s *Service) drop(u *tracked) {
 	u.gone = true
 	s.expiry.remove(u.id)
-	s.units.Delete(u.id)
+	s.sandboxes.Delete(u.id)
 	s.count.Add(-1)
 }
 

@@ -57,7 +57,7 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 // creates, restarts and reconcile. It may be repeated. The caller holds the lock. ctx
 // gives values, not its end. After a failure the sandbox stays known, is no longer
 // routed to, and is tried again by the scheduler.
-func (s *Service) teardown(ctx context.Context, u *unit, cause string) error {
+func (s *Service) teardown(ctx context.Context, u *tracked, cause string) error {
 	ctx, cancel := detached(ctx, s.o.TeardownTimeout)
 	defer cancel()
 	begin := s.clock.Now()
@@ -140,7 +140,7 @@ func (s *Service) expire(ctx context.Context, id string, due time.Time) {
 }
 
 // arm sets the deadline that the record names.
-func (s *Service) arm(u *unit) {
+func (s *Service) arm(u *tracked) {
 	if at := u.view.Load().record.ExpiresAt; !at.IsZero() {
 		s.expiry.set(u.id, at)
 	}

@@ -61,7 +61,7 @@ func (s *Service) onEvent(e Event) {
 			return
 		}
 		// The backend may give the address away at once. First the counter, then the
-		// cut: a look that began before this can then no longer show the old address.
+		// cut: an inspect that began before this can then no longer publish the old address.
 		u.ended.Add(1)
 		s.directory.cut(u.id, Unknown)
 		select {
@@ -78,13 +78,13 @@ func (s *Service) onEvent(e Event) {
 }
 
 // about finds the sandbox of an event.
-func (s *Service) about(e Event) (*unit, error) {
+func (s *Service) about(e Event) (*tracked, error) {
 	if e.ID != "" || e.Type != EventAttached && e.Type != EventDetached {
 		return s.find(e.ID)
 	}
-	var found *unit
-	s.units.Range(func(_, v any) bool {
-		if u := v.(*unit); e.BackendID != "" && u.view.Load().backendID == e.BackendID {
+	var found *tracked
+	s.sandboxes.Range(func(_, v any) bool {
+		if u := v.(*tracked); e.BackendID != "" && u.view.Load().backendID == e.BackendID {
 			found = u
 		}
 		return found == nil
@@ -124,12 +124,12 @@ func (s *Service) refreshLoop(ctx context.Context) {
 
 // refresh looks at a live sandbox. A backend that does not answer leaves it to the
 // next reconcile. The caller holds the lock.
-func (s *Service) refresh(ctx context.Context, u *unit) {
+func (s *Service) refresh(ctx context.Context, u *tracked) {
 	if u.gone || u.view.Load().record.Phase != Live {
 		u.stale.Store(false)
 		return
 	}
-	if err := s.look(ctx, u); err != nil {
+	if err := s.inspect(ctx, u); err != nil {
 		u.stale.Store(false)
 		s.wantReconcile()
 		if ctx.Err() == nil {

@@ -9,12 +9,12 @@ import (
 	"github.com/opensandbox-edge/edge/secret"
 )
 
-// maxInspect bounds one look at the backend.
+// maxInspect bounds one inspect.
 const maxInspect = 10 * time.Second
 
-// look asks the backend how a live sandbox is, and shows it. A sandbox that is gone
+// inspect asks the backend how a live sandbox is, and publishes it. A sandbox that is gone
 // there is removed here too; u.gone tells. The caller holds the lock.
-func (s *Service) look(ctx context.Context, u *unit) error {
+func (s *Service) inspect(ctx context.Context, u *tracked) error {
 	u.stale.Store(false)
 	ended := u.ended.Load()
 	bounded, cancel := context.WithTimeout(ctx, maxInspect)
@@ -30,16 +30,16 @@ func (s *Service) look(ctx context.Context, u *unit) error {
 		return err
 	}
 	u.view.Store(u.view.Load().with(inst))
-	if err := s.show(u, ended); errors.Is(err, errOutdated) {
+	if err := s.publish(u, ended); errors.Is(err, errOutdated) {
 		u.stale.Store(true) // looked at again after the lock is released
 	}
 	return nil
 }
 
-// show puts the view into the directory. ended is what the unit's counter was before
+// publish puts the view into the directory. ended is what the sandbox's counter was before
 // the backend was asked: if it moved since, the address may be another sandbox's by
-// now, and nothing is shown.
-func (s *Service) show(u *unit, ended uint64) error {
+// now, and nothing is published.
+func (s *Service) publish(u *tracked, ended uint64) error {
 	e := u.view.Load().entry()
 	e.LastTouch = &u.touch
 	if u.view.Load().record.ExecdToken {

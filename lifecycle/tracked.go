@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 )
 
-// unit is what the service holds of one sandbox. Whoever changes the sandbox holds
+// tracked is what the service holds of one sandbox. Whoever changes the sandbox holds
 // its lock; readers take the view, which is replaced whole and never modified.
-type unit struct {
+type tracked struct {
 	id   string
 	lock chan struct{} // holds one element while locked
 	view atomic.Pointer[view]
@@ -45,14 +45,14 @@ type view struct {
 	published map[uint16]netip.AddrPort
 }
 
-func newUnit(v *view) *unit {
-	u := &unit{id: v.record.ID, lock: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+func newTracked(v *view) *tracked {
+	u := &tracked{id: v.record.ID, lock: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 	u.view.Store(v)
 	return u
 }
 
 // acquire takes the lock, or gives up with the cause of ctx.
-func (u *unit) acquire(ctx context.Context) error {
+func (u *tracked) acquire(ctx context.Context) error {
 	select {
 	case u.lock <- struct{}{}:
 		return nil
@@ -66,7 +66,7 @@ func (u *unit) acquire(ctx context.Context) error {
 	}
 }
 
-func (u *unit) tryAcquire() bool {
+func (u *tracked) tryAcquire() bool {
 	select {
 	case u.lock <- struct{}{}:
 		return true
