@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string) error {
 		return nil
 	}
 	for _, m := range made {
-		if err := load(ctx, m.path); err != nil {
+		if err := load(ctx, m); err != nil {
 			return err
 		}
 	}
