@@ -66,16 +66,6 @@ func (q *scheduler) remove(id string) {
 	}
 }
 
-// armed tells for when an id is armed.
-func (q *scheduler) armed(id string) (time.Time, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if d, ok := q.index[id]; ok {
-		return d.at, true
-	}
-	return time.Time{}, false
-}
-
 // next takes out the first deadline that has come, or says how long to sleep.
 func (q *scheduler) next() (due *deadline, sleep time.Duration) {
 	q.mu.Lock()

@@ -6,7 +6,14 @@ import (
 )
 
 // Armed tells for when the expiry scheduler is set.
-func (s *Service) Armed(id string) (time.Time, bool) { return s.expiry.armed(id) }
+func (s *Service) Armed(id string) (time.Time, bool) {
+	s.expiry.mu.Lock()
+	defer s.expiry.mu.Unlock()
+	if d, ok := s.expiry.index[id]; ok {
+		return d.at, true
+	}
+	return time.Time{}, false
+}
 
 // Nudge has the expiry scheduler reckon its sleep again.
 func (s *Service) Nudge() {

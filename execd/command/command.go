@@ -41,9 +41,6 @@ func (c *Command) ID() string { return c.id }
 // Text is the command as requested.
 func (c *Command) Text() string { return c.plan.text }
 
-// Kind says how it was requested.
-func (c *Command) Kind() Kind { return c.plan.kind }
-
 // Done is closed when the command has ended and all it wrote before is delivered.
 func (c *Command) Done() <-chan struct{} { return c.done }
 
