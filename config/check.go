@@ -118,6 +118,24 @@ func checkListen(s string) string {
 	return ""
 }
 
+func checkNetwork(s string) string {
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return ""
+	}
+	if addr, err := netip.ParseAddr(s); err != nil || addr.Zone() != "" {
+		return "Each entry should be an IP address or a CIDR range such as 10.0.0.0/8."
+	}
+	return ""
+}
+
+func checkControlURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !isHostPort(u.Host) || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
+		return "Input should be http://host[:port] or https://host[:port]."
+	}
+	return ""
+}
+
 func checkImage(s string) string {
 	if _, err := reference.ParseAnyReference(s); err != nil {
 		return "Input should be an image reference such as registry.example.com/name:tag."

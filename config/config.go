@@ -16,5 +16,7 @@ type Config struct {
 	Store         Store
 	SecureRuntime SecureRuntime
 	RenewIntent   RenewIntent
+	Control       Control
 	Metrics       Metrics
+	Tracing       Tracing
 }

@@ -1,11 +1,25 @@
 package config
 
-import "github.com/opensandbox-edge/edge/secret"
+import (
+	"time"
+
+	"github.com/opensandbox-edge/edge/secret"
+)
 
 // Ingress is [ingress]: how clients reach ports inside sandboxes (contract 07 §3.5, 04 §2.1).
 type Ingress struct {
 	Mode         string // "direct" | "gateway"
 	PublicPort   int    // 0 = as the address says
+	Isolation    string // "cookies" | "strict" | "off"
+	CrossSite    string // "refuse" | "allow"
+	PreserveHost bool
+	Wait         time.Duration // 0 = do not wait
+	MaxWaiting   int
+	AutoResume   bool
+	HideExisting bool
+	MaxRequests  int    // into one sandbox; 0 = no limit
+	Core         string // "direct" | "nethttp"
+	KeepClients  bool
 	Gateway      Gateway
 	SecureAccess SecureAccess
 }
@@ -40,6 +54,7 @@ func (i *Ingress) Routes() []GatewayRoute {
 type SecureAccess struct {
 	ActiveKey     string // the key_id that new signatures use
 	AllowWeakKeys bool
+	MaxTTL        time.Duration // how far ahead a signed route may expire
 	Keys          []SigningKey
 }
 
@@ -76,6 +91,66 @@ var ingressSection = Section{
 			Doc:    "Port that clients use to reach the gateway's addresses, appended to endpoints whose address has none.",
 			ZH:     "客户端访问 gateway 地址时使用的端口；地址中未包含端口时附加到端点上。",
 			at:     func(c *Config, _ int) any { return &c.Ingress.PublicPort },
+		},
+		{
+			Name: "shared_origin_isolation", Kind: Text, Default: "cookies", Enum: []string{"cookies", "strict", "off"}, NewKey: true, Live: true,
+			Doc: "How sandboxes that share one web origin (direct, uri and header routes) are kept apart in browsers: cookies = answers lose what acts on the whole origin, cookies are confined to their route, worker scripts are refused; strict = documents are sandboxed as well, and browsers' cookies and Basic credentials do not reach the sandbox; off = nothing.",
+			ZH:  "共享同一来源（direct、uri、header 路由）的沙箱在浏览器中的隔离方式：cookies = 去除影响整个来源的响应头，Cookie 限制在各自路由内，拒绝 worker 脚本；strict = 另外对文档加 CSP sandbox，且浏览器的 Cookie 与 Basic 凭据不会传入沙箱；off = 不隔离。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.Isolation },
+		},
+		{
+			Name: "cross_site", Kind: Text, Default: "refuse", Enum: []string{"refuse", "allow"}, NewKey: true, Live: true,
+			Doc: "What happens to a WebSocket or a request that changes something when it carries a cookie and another site's Origin: refuse = 403; allow = the application decides.",
+			ZH:  "对于携带 Cookie 且 Origin 为其他站点的 WebSocket 或写请求：refuse = 返回 403；allow = 由应用自行判断。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.CrossSite },
+		},
+		{
+			Name: "preserve_host", Kind: Boolean, Default: false, NewKey: true, Live: true,
+			Doc: "Send the client's Host to applications instead of the sandbox's address. X-Forwarded-Host carries it in any case.",
+			ZH:  "向应用传递客户端的 Host，而不是沙箱地址。X-Forwarded-Host 始终会携带它。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.PreserveHost },
+		},
+		{
+			Name: "wait_seconds", Kind: Integer, Default: 10, Min: bound(0), Max: bound(300), NewKey: true, Live: true,
+			Doc: "How long a request that was granted access waits for a sandbox that is starting or resuming before it is answered with 503. 0 = not at all.",
+			ZH:  "已通过访问检查的请求等待沙箱启动或恢复的最长秒数，超过后返回 503。0 = 不等待。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.Wait },
+		},
+		{
+			Name: "max_waiting", Kind: Integer, Default: 1024, Min: bound(0), NewKey: true, Live: true,
+			Doc: "Requests that may wait at once, over all sandboxes; one sandbox gets at most a quarter of them.",
+			ZH:  "同时等待的请求总数上限；单个沙箱最多占四分之一。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.MaxWaiting },
+		},
+		{
+			Name: "auto_resume", Kind: Boolean, Default: false, NewKey: true, Live: true,
+			Doc: "Resume a paused sandbox when a request that was granted access arrives, and let the request wait for it.",
+			ZH:  "当已通过访问检查的请求到达已暂停的沙箱时自动恢复沙箱，请求等待其恢复。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.AutoResume },
+		},
+		{
+			Name: "hide_existence", Kind: Boolean, Default: false, NewKey: true, Live: true,
+			Doc: "Answer unknown, unready and refused sandboxes alike (404), so that nobody without access learns which ids exist.",
+			ZH:  "对不存在、未就绪与拒绝访问的沙箱给出相同的 404 响应，避免无权限者探知沙箱 ID。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.HideExisting },
+		},
+		{
+			Name: "max_requests_per_sandbox", Kind: Integer, Default: 4096, Min: bound(0), NewKey: true, Live: true,
+			Doc: "Requests, streams and WebSockets into one sandbox at once; the next one is answered with 503 and Retry-After. 0 = no limit.",
+			ZH:  "单个沙箱同时处理的请求、流与 WebSocket 总数上限，超出的得到 503 与 Retry-After。0 = 不限制。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.MaxRequests },
+		},
+		{
+			Name: "proxy_core", Kind: Text, Default: "direct", Enum: []string{"direct", "nethttp"}, NewKey: true, Live: true,
+			Doc: "What carries requests to sandboxes: direct = the server's own HTTP/1.1 client; nethttp = the Go standard library's, slower, for comparison or in case of doubt.",
+			ZH:  "与沙箱通信的实现：direct = 服务器自带的 HTTP/1.1 客户端；nethttp = Go 标准库客户端，较慢，用于比对或排查问题。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.Core },
+		},
+		{
+			Name: "keep_clients", Kind: Boolean, Default: true, NewKey: true, Live: true,
+			Doc: "Let a plain HTTP/1.1 connection that has carried a sandbox request stay with the proxy for the requests that follow: faster, and not touched by reloads.",
+			ZH:  "明文 HTTP/1.1 连接在承载过一次沙箱请求后由代理继续处理后续请求：更快，且不受重载影响。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.KeepClients },
 		},
 	},
 }
@@ -151,6 +226,12 @@ var secureAccessSection = Section{
 			Doc: "Accept signing keys of fewer than 16 bytes, which one leaked link lets an attacker search.",
 			ZH:  "接受少于 16 字节的签名密钥；泄露一个链接后攻击者即可穷举这类密钥。",
 			at:  func(c *Config, _ int) any { return &c.Ingress.SecureAccess.AllowWeakKeys },
+		},
+		{
+			Name: "max_signed_ttl_seconds", Kind: Integer, Default: 2592000, Min: bound(60), NewKey: true, Live: true,
+			Doc: "How far ahead a signed route may expire. Routes beyond are neither handed out nor accepted, so that a guessed signature is no access for ever.",
+			ZH:  "签名路由的最长有效期（秒）。超出的既不签发也不接受，避免猜中的签名永久有效。",
+			at:  func(c *Config, _ int) any { return &c.Ingress.SecureAccess.MaxTTL },
 		},
 	},
 }

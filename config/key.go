@@ -85,7 +85,7 @@ var sections = []Section{
 	ingressSection, gatewaySection, gatewayRouteSection, gatewayAlsoSection, secureAccessSection, secureAccessKeysSection,
 	egressSection, storageSection, storeSection, secureRuntimeSection,
 	renewIntentSection, renewRedisSection,
-	metricsSection,
+	controlSection, metricsSection, tracingSection,
 }
 
 func bound(n int) *int { return &n }

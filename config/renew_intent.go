@@ -18,6 +18,7 @@ type RenewRedis struct {
 	Enabled     bool
 	DSN         secret.Text // may hold a password
 	QueueKey    string
+	QueueMaxLen int // kept by a publisher; 0 = all
 	Concurrency int
 }
 
@@ -66,6 +67,12 @@ var renewRedisSection = Section{
 			Doc: "Name of the list.",
 			ZH:  "列表名称。",
 			at:  func(c *Config, _ int) any { return &c.RenewIntent.Redis.QueueKey },
+		},
+		{
+			Name: "queue_max_len", Kind: Integer, Default: 0, Min: bound(0), NewKey: true,
+			Doc: "Entries that a gateway keeps in the list, the newest ones; 0 = all.",
+			ZH:  "gateway 在列表中保留的最新条目数；0 = 不裁剪。",
+			at:  func(c *Config, _ int) any { return &c.RenewIntent.Redis.QueueMaxLen },
 		},
 		{
 			Name: "consumer_concurrency", Kind: Integer, Default: 8, Min: bound(1),

@@ -21,7 +21,9 @@ type Server struct {
 	CORSOrigins    []string
 	TLSCertFile    string
 	TLSKeyFile     string
-	RequireAccess  string // "none" | "key"
+	TrustedProxies []string // addresses and CIDR ranges
+	RequireAccess  string   // "none" | "key" | "secure"
+	SecureDefault  bool
 	ForwardCreds   bool
 	ExecdToken     bool
 	Docs           bool
@@ -32,6 +34,8 @@ type Server struct {
 	KeepAlive      time.Duration
 	MaxHeaderBytes int
 	Concurrency    int // 0 = off
+	MaxConns       int // 0 = as many as file descriptors allow
+	MaxClientConns int // 0 = no limit
 	Backlog        int
 	ThreadPoolSize int
 	Loop           string
@@ -151,10 +155,23 @@ var serverSection = Section{
 			at:     func(c *Config, _ int) any { return &c.Server.TLSKeyFile },
 		},
 		{
-			Name: "require_access", Kind: Text, Default: "none", Enum: []string{"none", "key"}, NewKey: true, Live: true,
-			Doc: "What a request into a sandbox must show: none = the unguessable sandbox id is enough, as published clients expect; key = the API key. The daemon's port asks for the sandbox's own token instead, which endpoint answers carry; with key, a daemon without a token (execd_access_token = false) asks for the API key, too.",
-			ZH:  "访问沙箱时需要出示的凭证：none = 仅凭不可猜测的沙箱 ID（已发布的客户端按此工作）；key = API 密钥。守护进程端口改为要求端点信息中携带的沙箱令牌；若守护进程没有令牌（execd_access_token = false），key 模式下同样要求 API 密钥。",
+			Name: "trusted_proxies", Kind: TextList, Absent: "none", check: checkNetwork, NewKey: true, Live: true,
+			Sample: `["10.0.0.0/8"]`,
+			Doc:    "Addresses or CIDR ranges of proxies in front of this server whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed. What anybody else says about a request's origin is replaced.",
+			ZH:     "本服务器之前的可信代理的地址或 CIDR 网段；只采信它们的 X-Forwarded-For、X-Forwarded-Proto 与 X-Forwarded-Host。其他来源的这些请求头会被替换。",
+			at:     func(c *Config, _ int) any { return &c.Server.TrustedProxies },
+		},
+		{
+			Name: "require_access", Kind: Text, Default: "none", Enum: []string{"none", "key", "secure"}, NewKey: true, Live: true,
+			Doc: "What a request into a sandbox must show: none = the unguessable sandbox id is enough, as published clients expect; key = the API key; secure = the sandbox's own access token or a signed route, so that sandboxes created without secureAccess take no requests but those to their daemon. The daemon's port asks for the sandbox's own token instead, which endpoint answers carry; with key, a daemon without a token (execd_access_token = false) asks for the API key, too.",
+			ZH:  "访问沙箱时需要出示的凭证：none = 仅凭不可猜测的沙箱 ID（已发布的客户端按此工作）；key = API 密钥。守护进程端口改为要求端点信息中携带的沙箱令牌；若守护进程没有令牌（execd_access_token = false），key 模式下同样要求 API 密钥。secure = 要求沙箱自己的访问令牌或签名路由，未以 secureAccess 创建的沙箱只接受发往其守护进程的请求。",
 			at:  func(c *Config, _ int) any { return &c.Server.RequireAccess },
+		},
+		{
+			Name: "secure_default", Kind: Boolean, Default: false, NewKey: true, Live: true,
+			Doc: "Create every sandbox as if its request said secureAccess: true, unless it says false.",
+			ZH:  "创建沙箱时默认视为 secureAccess: true，除非请求明确为 false。",
+			at:  func(c *Config, _ int) any { return &c.Server.SecureDefault },
 		},
 		{
 			Name: "forward_credentials", Kind: Boolean, Default: false, NewKey: true, Live: true,
@@ -217,6 +234,18 @@ var serverSection = Section{
 			Doc: "API requests in flight; the next one is answered with 503 and Retry-After. Health checks and traffic into sandboxes do not count. 0 = no limit.",
 			ZH:  "同时处理的 API 请求上限，超出的请求得到 503 与 Retry-After。健康检查与沙箱流量不计入。0 = 不限制。",
 			at:  func(c *Config, _ int) any { return &c.Server.Concurrency },
+		},
+		{
+			Name: "max_connections", Kind: Integer, Default: 0, Min: bound(0), NewKey: true, Live: true,
+			Doc: "Client connections at once. A part is kept free for the API and for health checks. 0 = as many as the process may have file descriptors.",
+			ZH:  "同时存在的客户端连接上限，其中一部分保留给 API 与健康检查。0 = 由进程的文件描述符数量决定。",
+			at:  func(c *Config, _ int) any { return &c.Server.MaxConns },
+		},
+		{
+			Name: "max_connections_per_client", Kind: Integer, Default: 4096, Min: bound(0), NewKey: true, Live: true,
+			Doc: "Connections at once from one client address (IPv6: one /64). Trusted proxies are exempt. 0 = no limit.",
+			ZH:  "单个客户端地址（IPv6 为 /64）的同时连接上限。可信代理不受限制。0 = 不限制。",
+			at:  func(c *Config, _ int) any { return &c.Server.MaxClientConns },
 		},
 		{
 			Name: "backlog", Kind: Integer, Default: 2048, Min: bound(1),
