@@ -43,6 +43,9 @@ type Options struct {
 	// ForwardCredentials lets Cookie and Authorization through on direct routes, where
 	// all sandboxes and the API share one origin.
 	ForwardCredentials bool
+	// HideExistence answers unknown, unready and refused sandboxes alike to everybody who
+	// showed no valid credential.
+	HideExistence bool
 	// OnGranted is called once access is granted and before a byte of the body is read.
 	// A server adapter lifts its idle timeouts there: sandbox traffic may be silent for hours.
 	OnGranted func(http.ResponseWriter, *http.Request)
@@ -87,6 +90,7 @@ type exchange struct {
 	status   int        // sent to the client; 0 = none
 
 	entry *lifecycle.Entry
+	grant grant
 	addr  netip.AddrPort // of the upstream
 }
 
@@ -128,13 +132,7 @@ func (x *exchange) serve() error {
 	if err := x.checkRequest(); err != nil {
 		return err
 	}
-	if err := x.resolve(); err != nil {
-		return err
-	}
-	// No sandbox demands access verification yet, so what looks like a signature in a path
-	// is the application's.
-	x.route = x.route.Unsigned()
-	if err := x.checkAccess(); err != nil {
+	if err := x.enter(); err != nil {
 		return err
 	}
 	x.touch()

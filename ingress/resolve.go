@@ -8,21 +8,34 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
-// resolve finds the sandbox and the address of the port, and answers for sandboxes that
-// take no traffic. It happens before access is checked and before anything is dialled.
+// resolve finds the sandbox and the address of the port, once access was granted.
 func (x *exchange) resolve() error {
+	if err := x.lookup(); err != nil {
+		return err
+	}
+	return x.ready()
+}
+
+// lookup finds the sandbox, in whatever state it is.
+func (x *exchange) lookup() error {
 	entry, ok := x.Directory.Lookup(x.route.SandboxID)
 	if !ok {
 		return x.notFound()
 	}
-	if err := x.checkState(entry); err != nil {
+	x.entry = entry
+	return nil
+}
+
+// ready finds the address of the port, and answers for sandboxes that take no traffic.
+func (x *exchange) ready() error {
+	if err := x.checkState(x.entry); err != nil {
 		return err
 	}
-	addr, ok := entry.Dial(x.route.Port)
+	addr, ok := x.entry.Dial(x.route.Port)
 	if !ok {
 		return x.notReady()
 	}
-	x.entry, x.addr = entry, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	x.addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	return nil
 }
 

@@ -37,6 +37,9 @@ type Entry struct {
 	Published map[uint16]netip.AddrPort
 	// ExecdTokenSum is SHA-256 of the execd token; nil = this sandbox has none.
 	ExecdTokenSum *[32]byte
+	// SecureSum is SHA-256 of the access token of a sandbox that demands access
+	// verification on every port (contract 04 §6); nil = it does not.
+	SecureSum *[32]byte
 	// RenewExtend is 0 unless the sandbox opted into renewal by access.
 	RenewExtend time.Duration
 

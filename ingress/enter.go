@@ -1,0 +1,29 @@
+package ingress
+
+// grant is what opened a sandbox to a request.
+type grant uint8
+
+// The grants. The zero value is "not yet".
+const (
+	grantNone       grant = iota
+	grantOpen             // the sandbox demands nothing on this port
+	grantCredential       // a token of the sandbox, or the API key where it opens sandboxes
+)
+
+// enter leads the request to a sandbox that takes it. Nobody without access is waited
+// for or wakes a sandbox (threat row A7).
+func (x *exchange) enter() error {
+	if err := x.lookup(); err != nil {
+		return err
+	}
+	refused, unready := x.checkAccess(), x.ready()
+	switch {
+	case x.HideExistence && (refused != nil || unready != nil && x.grant != grantCredential):
+		return x.notFound()
+	case unready != nil && refused != nil:
+		return unready // what is not ready says so first (contract 04 §6)
+	case refused != nil:
+		return refused
+	}
+	return unready
+}
