@@ -80,6 +80,7 @@ type Directory struct {
 	size       atomic.Int64
 	generation atomic.Uint64
 	writing    sync.Mutex // held by writers for a few map operations, never by readers
+	audience   audience   // of Await and Follow
 
 	hostPorts map[uint16]bool        // nil unless sandboxes share the host's network
 	stream    atomic.Pointer[stream] // nil without a service behind it
@@ -163,6 +164,7 @@ func (d *Directory) publish(e Entry, still func() bool) (*Entry, error) {
 	case e.Generation != old.Generation:
 		old.cancel(ErrReplaced)
 	}
+	d.announce(e.ID)
 	if refused != "" {
 		return &e, fmt.Errorf("publish %s: address refused: %s", e.ID, refused)
 	}
@@ -218,6 +220,7 @@ func (d *Directory) cut(id string, state State) {
 	e.Generation = d.generation.Add(1)
 	d.entries.Store(id, &e)
 	old.cancel(ErrNotRunning)
+	d.announce(id)
 }
 
 // Remove takes the entry of an id away and ends its Ctx with cause.
@@ -230,4 +233,5 @@ func (d *Directory) Remove(id string, cause error) {
 	}
 	d.size.Add(-1)
 	v.(*Entry).cancel(cause)
+	d.announce(id)
 }

@@ -40,3 +40,19 @@ func (s *Service) EventsSeen(id string) uint64 {
 	}
 	return u.ended.Load()
 }
+
+// CutForTest is what the service does on an event after which the address may be another's.
+func (d *Directory) CutForTest(id string) { d.cut(id, Unknown) }
+
+// WaitingForTest is the number of callers in Await.
+func (d *Directory) WaitingForTest(id string) int {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	if v := d.audience.waiting[id]; v != nil {
+		return v.callers
+	}
+	return 0
+}
+
+// FollowForTest follows with another bound of changes in store.
+func (d *Directory) FollowForTest(limit int) *Follower { return d.follow(limit) }
