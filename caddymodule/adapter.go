@@ -107,6 +107,9 @@ func edgeServer(c *config.Config) *caddyhttp.Server {
 		s.Protocols = []string{"h1", "h2"} // h3 would open a UDP port
 		s.TLSConnPolicies = caddytls.ConnectionPolicies{{}}
 	}
+	if c.Tracing.Enabled {
+		s.Routes[0].HandlersRaw = append([]json.RawMessage{tracingHandler}, s.Routes[0].HandlersRaw...)
+	}
 	if c.Log.Access {
 		s.Logs = &caddyhttp.ServerLogConfig{}
 	}
@@ -151,6 +154,9 @@ func tlsApp(c *config.Config) *caddytls.TLS {
 	}
 	return t
 }
+
+// tracingHandler is Caddy's own: where spans go is said by the OTEL_ variables.
+var tracingHandler = json.RawMessage(`{"handler":"tracing","span":"{http.request.method}"}`)
 
 func handler(name string) json.RawMessage {
 	return json.RawMessage(`{"handler":"` + name + `"}`)

@@ -71,8 +71,9 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	return err
 }
 
-// describe adds what is known about the request to its log lines and placeholders.
+// describe adds what is known about the request to its log lines, span and placeholders.
 func describe(r *http.Request, d *auth.Decision) {
+	traceAttributes(r, d)
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		for _, field := range logFields(d) {
 			extra.Set(zap.String(field.Key, field.Value.String()))
