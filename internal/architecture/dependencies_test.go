@@ -29,10 +29,14 @@ var mayImport = map[string][]string{
 	"internal/quote":   {},
 
 	// Pure decisions.
-	"ingress/route": {},
-	"auth":          {"ingress/route"},
-	"config":        {},
-	"logging":       {},
+	"ingress/route":     {},
+	"ingress/forwarded": {"ingress/route"},
+	"ingress/sign":      {},
+	"ingress/access":    {"ingress/sign"},
+	"ingress/attempts":  {"ingress/sign"},
+	"auth":              {"ingress/route", "ingress/forwarded"},
+	"config":            {},
+	"logging":           {},
 
 	// The control plane knows neither HTTP routes nor Caddy.
 	"lifecycle":             {},
@@ -41,17 +45,17 @@ var mayImport = map[string][]string{
 	"lifecycle/renew":       {"lifecycle"},
 	"lifecycle/runtimefake": {"lifecycle"},
 	"lifecycle/runtimetest": {"lifecycle"},
-	"lifecycle/api":         {"lifecycle", "auth", "ingress/route"},
+	"lifecycle/api":         {"lifecycle", "auth", "ingress/route", "ingress/sign"},
 
 	// The data plane sees the control plane through the directory's entries alone.
-	"ingress": {"lifecycle", "auth", "ingress/route"},
+	"ingress": {"lifecycle", "auth", "ingress/route", "ingress/sign", "ingress/access", "ingress/attempts"},
 
 	// The daemon in the sandbox imports nothing from the server.
 	"execd": {},
 
 	// Adapters and programs.
 	"caddymodule": {
-		"config", "auth", "ingress", "ingress/route", "lifecycle", "lifecycle/api", "lifecycle/docker",
+		"config", "auth", "ingress", "ingress/route", "ingress/forwarded", "ingress/sign", "ingress/attempts", "lifecycle", "lifecycle/api", "lifecycle/docker",
 		"lifecycle/store", "lifecycle/renew", "logging",
 	},
 	"cmd/opensandbox-server": {"caddymodule", "config", "logging"},
