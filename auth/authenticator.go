@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/ingress/forwarded"
 	"github.com/opensandbox-edge/edge/ingress/route"
 	"github.com/opensandbox-edge/edge/internal/wire"
 )
@@ -36,6 +37,8 @@ type Options struct {
 	Keys   *Keys        // required; may be empty
 	Mode   Mode
 	Access Access
+	// Proxies are believed about the client they forward for; nil = nobody is.
+	Proxies *forwarded.Proxies
 	// CORS is put on refusals of API requests, so that web pages can read them; nil = none.
 	CORS   *CORS
 	Logger *slog.Logger // nil = none
@@ -65,7 +68,7 @@ func (a *Authenticator) Authenticate(r *http.Request, v route.Verdict) (Decision
 	if v.Err != nil {
 		return Decision{}, v.Err
 	}
-	d := Decision{Route: v}
+	d := Decision{Route: v, Origin: a.opts.Proxies.Read(r)}
 	keyErr := a.matchKey(r, &d)
 	switch v.Class {
 	case route.Public:
@@ -74,7 +77,7 @@ func (a *Authenticator) Authenticate(r *http.Request, v route.Verdict) (Decision
 		if a.insecure() && v.Form != route.FormWildcard {
 			// A page on a name that rebinding points here would read every sandbox. Hosts under
 			// the wildcard base are names of the operator's.
-			if _, err := a.knownHost(r); err != nil {
+			if _, err := a.knownHost(d.Host); err != nil {
 				return Decision{}, err
 			}
 		}
@@ -89,7 +92,7 @@ func (a *Authenticator) Authenticate(r *http.Request, v route.Verdict) (Decision
 	}
 	// The API, and paths that are nothing: without a key nobody learns which.
 	if a.insecure() {
-		if err := a.checkBrowser(r); err != nil {
+		if err := a.checkBrowser(r, d.Host); err != nil {
 			return Decision{}, err
 		}
 		d.Allowed = true

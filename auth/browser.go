@@ -9,9 +9,10 @@ import (
 )
 
 // checkBrowser guards a server without a key against web pages (threat row W2): the
-// browser of somebody who can reach it must not become everybody's key.
-func (a *Authenticator) checkBrowser(r *http.Request) *apierror.Error {
-	authority, err := a.knownHost(r)
+// browser of somebody who can reach it must not become everybody's key. host is the one
+// the browser used.
+func (a *Authenticator) checkBrowser(r *http.Request, host string) *apierror.Error {
+	authority, err := a.knownHost(host)
 	if err != nil {
 		return err
 	}
@@ -30,8 +31,8 @@ func (a *Authenticator) checkBrowser(r *http.Request) *apierror.Error {
 
 // knownHost refuses names that nobody vouches for: one that rebinding points here would
 // make a foreign page same-origin.
-func (a *Authenticator) knownHost(r *http.Request) (route.Authority, *apierror.Error) {
-	authority, ok := route.ParseAuthority(r.Host)
+func (a *Authenticator) knownHost(host string) (route.Authority, *apierror.Error) {
+	authority, ok := route.ParseAuthority(host)
 	if !ok || !(authority.IsIP() || authority.IsLoopback() || a.opts.Table.IsNamedHost(authority)) {
 		return route.Authority{}, errMisdirectedHost
 	}

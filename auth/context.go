@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/ingress/forwarded"
 	"github.com/opensandbox-edge/edge/ingress/route"
 )
 
@@ -11,6 +12,8 @@ import (
 // middleware makes one; a handler that needs it and finds none must fail closed.
 type Decision struct {
 	Route route.Verdict
+	// Origin is where the request came from, as far as trusted proxies are believed.
+	forwarded.Origin
 	// Allowed tells that the API may be served: a valid key, or no key configured
 	// (declared insecure mode). It is also false on public and sandbox routes
 	// that carried no key.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/config"
+	"github.com/opensandbox-edge/edge/ingress/forwarded"
 	"github.com/opensandbox-edge/edge/ingress/route"
 )
 
@@ -38,12 +39,16 @@ func newSettings(c *config.Config, keys []config.NamedKey, publicHosts []string,
 		named[i] = auth.Key{Name: k.Name, Value: k.Key}
 	}
 	s.keySet = auth.NewKeys(named...)
+	proxies, err := forwarded.NewProxies(c.Server.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("server.trusted_proxies: %w", err)
+	}
 	mode := auth.ModeInsecure
 	if len(keys) > 0 {
 		mode, s.cors = auth.ModeSecure, auth.NewCORS(c.Server.CORSOrigins...)
 	}
 	s.authenticator, err = auth.New(auth.Options{
-		Table: s.table, Keys: s.keySet, Mode: mode, Access: accessOf(c), CORS: s.cors, Logger: slog.New(log),
+		Table: s.table, Keys: s.keySet, Mode: mode, Access: accessOf(c), Proxies: proxies, CORS: s.cors, Logger: slog.New(log),
 	})
 	return s, err
 }

@@ -119,11 +119,11 @@ func checkListen(s string) string {
 }
 
 func checkNetwork(s string) string {
-	if _, err := netip.ParsePrefix(s); err == nil {
+	if _, err := netip.ParsePrefix(s); err == nil || s == "unix" {
 		return ""
 	}
 	if addr, err := netip.ParseAddr(s); err != nil || addr.Zone() != "" {
-		return "Each entry should be an IP address or a CIDR range such as 10.0.0.0/8."
+		return "Each entry should be an IP address, a CIDR range such as 10.0.0.0/8, or unix."
 	}
 	return ""
 }

@@ -21,7 +21,7 @@ type Server struct {
 	CORSOrigins    []string
 	TLSCertFile    string
 	TLSKeyFile     string
-	TrustedProxies []string // addresses and CIDR ranges
+	TrustedProxies []string // addresses, CIDR ranges, "unix"
 	RequireAccess  string   // "none" | "key" | "secure"
 	SecureDefault  bool
 	ForwardCreds   bool
@@ -157,8 +157,8 @@ var serverSection = Section{
 		{
 			Name: "trusted_proxies", Kind: TextList, Absent: "none", check: checkNetwork, NewKey: true, Live: true,
 			Sample: `["10.0.0.0/8"]`,
-			Doc:    "Addresses or CIDR ranges of proxies in front of this server whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed. What anybody else says about a request's origin is replaced.",
-			ZH:     "本服务器之前的可信代理的地址或 CIDR 网段；只采信它们的 X-Forwarded-For、X-Forwarded-Proto 与 X-Forwarded-Host。其他来源的这些请求头会被替换。",
+			Doc:    "Addresses or CIDR ranges of proxies in front of this server whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed. What anybody else says about a request's origin is replaced. \"unix\" stands for whoever connects through a Unix socket.",
+			ZH:     "本服务器之前的可信代理的地址或 CIDR 网段；只采信它们的 X-Forwarded-For、X-Forwarded-Proto 与 X-Forwarded-Host。其他来源的这些请求头会被替换。\"unix\" 表示通过 Unix 套接字连接的一方。",
 			at:     func(c *Config, _ int) any { return &c.Server.TrustedProxies },
 		},
 		{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/ingress"
+	"github.com/opensandbox-edge/edge/ingress/forwarded"
 	"github.com/opensandbox-edge/edge/ingress/route"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
@@ -41,6 +42,7 @@ func TestOwnAddress(t *testing.T) {
 		r := httptest.NewRequest("GET", "http://h/", nil)
 		r.RemoteAddr = peer
 		decision := &auth.Decision{Route: route.Verdict{Class: route.Proxy, Form: route.FormDirect, SandboxID: id, Port: port, Path: "/x"}}
+		decision.Origin = new(forwarded.Proxies).Read(r)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r.WithContext(auth.NewContext(r.Context(), decision)))
 		require.Equal(t, 200, w.Code, w.Body)

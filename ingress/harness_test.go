@@ -21,6 +21,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/ingress"
+	"github.com/opensandbox-edge/edge/ingress/forwarded"
 	"github.com/opensandbox-edge/edge/ingress/route"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/secret"
@@ -55,7 +56,7 @@ func (d *directory) Confirm(ctx context.Context, e *lifecycle.Entry) error {
 	return nil
 }
 
-func (d *directory) Touch(*lifecycle.Entry) { d.touches.Add(1) }
+func (d *directory) Touch(*lifecycle.Entry, uint16, string) { d.touches.Add(1) }
 
 // edge is the handler behind the real authentication, on a real listener.
 type edge struct {
@@ -68,6 +69,12 @@ type edge struct {
 type change func(*ingress.Options)
 
 func newEdge(t testing.TB, changes ...change) *edge {
+	t.Helper()
+	return newEdgeBehind(t, nil, changes...)
+}
+
+// newEdgeBehind is an edge that believes what proxies say about a request's origin.
+func newEdgeBehind(t testing.TB, proxies *forwarded.Proxies, changes ...change) *edge {
 	t.Helper()
 	table, err := route.NewTable(route.Settings{
 		APIHosts: []string{host}, WildcardBase: base, URI: true, Header: true,
@@ -82,7 +89,7 @@ func newEdge(t testing.TB, changes ...change) *edge {
 	o.Upstreams = ingress.NewUpstreams(d, o.Metrics)
 	h, err := ingress.New(o)
 	require.NoError(t, err)
-	a, err := auth.New(auth.Options{Table: table, Keys: keys})
+	a, err := auth.New(auth.Options{Table: table, Keys: keys, Proxies: proxies})
 	require.NoError(t, err)
 	front := httptest.NewServer(behind(a, h))
 	transport := &http.Transport{DisableCompression: true}

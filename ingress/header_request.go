@@ -124,25 +124,17 @@ func (x *exchange) cleanList(value string) string {
 	return strings.TrimSpace(strings.Join(kept, ","))
 }
 
-// setForwarded tells the application where the request really came from. What the
-// client said about that was withheld.
+// setForwarded tells the application where the request really came from, as far as
+// trusted proxies are believed. What anybody else said about that was withheld.
 func (x *exchange) setForwarded(out http.Header) {
-	if x.peer.IsValid() {
-		out["X-Forwarded-For"] = []string{x.peer.String()}
+	if chain := x.decision.For(); chain != "" {
+		out["X-Forwarded-For"] = []string{chain}
 	}
-	out["X-Forwarded-Host"] = []string{x.r.Host}
-	out["X-Forwarded-Proto"] = []string{x.scheme()}
+	out["X-Forwarded-Host"] = []string{x.decision.Host}
+	out["X-Forwarded-Proto"] = []string{x.decision.Scheme}
 	if x.route.Prefix != "" {
 		out["X-Forwarded-Prefix"] = []string{x.route.Prefix}
 	}
-}
-
-// scheme is the one the connection has.
-func (x *exchange) scheme() string {
-	if x.r.TLS != nil {
-		return "https"
-	}
-	return "http"
 }
 
 // trailerAllowed tells request trailers that may pass: what is not allowed as a header

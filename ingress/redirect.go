@@ -89,16 +89,16 @@ func (x *exchange) insideRoute(location string) bool {
 	if err != nil || target.Opaque != "" || target.User != nil {
 		return false
 	}
-	authority, ok := route.ParseAuthority(x.r.Host)
+	authority, ok := route.ParseAuthority(x.decision.Host)
 	if !ok {
 		return false
 	}
-	if target.Scheme != "" && !strings.EqualFold(target.Scheme, x.scheme()) {
+	if target.Scheme != "" && !strings.EqualFold(target.Scheme, x.decision.Scheme) {
 		return false
 	}
 	if target.Host != "" || target.Scheme != "" {
 		other, ok := route.ParseAuthority(target.Host)
-		if !ok || other.Host != authority.Host || other.PortOf(x.scheme()) != authority.PortOf(x.scheme()) {
+		if !ok || other.Host != authority.Host || other.PortOf(x.decision.Scheme) != authority.PortOf(x.decision.Scheme) {
 			return false
 		}
 	}

@@ -63,7 +63,7 @@ func (h *Handler) endpointOf(w http.ResponseWriter, r *request) error {
 	if !found {
 		return h.service.NotFound(id)
 	}
-	base, err := h.options.Addresses.Base(r.Host)
+	base, err := h.options.Addresses.Base(r.host)
 	if err != nil {
 		return err
 	}

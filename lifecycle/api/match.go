@@ -31,6 +31,7 @@ type request struct {
 	params map[string]string // decoded path parameters
 	prefix string            // "" or "/v1": the mount the request came through
 	query  url.Values
+	host   string // the authority that the client used
 }
 
 // endpoint is one row of the route table.
