@@ -47,6 +47,10 @@ var mayImport = map[string][]string{
 	"lifecycle/runtimetest": {"lifecycle"},
 	"lifecycle/api":         {"lifecycle", "auth", "ingress/route", "ingress/sign"},
 
+	// The client's side of HTTP/1.1 knows no sandboxes.
+	"ingress/guard": {},
+	"ingress/lane":  {"ingress/guard"},
+
 	// The data plane sees the control plane through the directory's entries alone.
 	"ingress": {"lifecycle", "auth", "ingress/route", "ingress/sign", "ingress/access", "ingress/attempts"},
 
@@ -55,7 +59,7 @@ var mayImport = map[string][]string{
 
 	// Adapters and programs.
 	"caddymodule": {
-		"config", "auth", "ingress", "ingress/route", "ingress/forwarded", "ingress/sign", "ingress/attempts", "lifecycle", "lifecycle/api", "lifecycle/docker",
+		"config", "auth", "ingress", "ingress/route", "ingress/guard", "ingress/lane", "ingress/forwarded", "ingress/sign", "ingress/attempts", "lifecycle", "lifecycle/api", "lifecycle/docker",
 		"lifecycle/store", "lifecycle/renew", "logging",
 	},
 	"cmd/opensandbox-server": {"caddymodule", "config", "logging"},
