@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/opensandbox-edge/edge/caddymodule/inflight"
+	"github.com/opensandbox-edge/edge/ingress/guard"
 )
 
 // Network is the name of the listener network, as in "opensandbox/127.0.0.1:8080".
@@ -228,7 +229,7 @@ func (l *view) Accept() (net.Conn, error) {
 		if failed, ok := conn.(failedConn); ok {
 			return nil, failed.err
 		}
-		return track(conn), nil
+		return track(conn, l.socket), nil
 	case <-l.closed:
 		return nil, l.closedError()
 	case <-l.done:
@@ -248,16 +249,19 @@ func WaitConnections(ctx context.Context) error { return connections.Wait(ctx) }
 // trackedConn keeps the methods of a TCP connection, for sendfile and half-close.
 type trackedConn struct {
 	*net.TCPConn
-	once sync.Once
+	once   sync.Once
+	origin *socket
+	guard  guard.Guard // of what is read
+	unread []byte      // read by somebody who has handed the connection back
 }
 
-func track(conn net.Conn) net.Conn {
+func track(conn net.Conn, origin *socket) net.Conn {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return conn
+		return conn // tracked already, and handed back
 	}
 	connections.Enter()
-	return &trackedConn{TCPConn: tcp}
+	return &trackedConn{TCPConn: tcp, origin: origin}
 }
 
 // Close implements net.Conn.
