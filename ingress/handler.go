@@ -46,6 +46,13 @@ type Options struct {
 	// HideExistence answers unknown, unready and refused sandboxes alike to everybody who
 	// showed no valid credential.
 	HideExistence bool
+	// Waiting lets requests that were granted access wait for a sandbox on its way, for as
+	// long as Wait; nil or 0 = they do not. MaxWaiting bounds how many, a quarter of it for
+	// each sandbox. With AutoResume a request resumes a paused sandbox and waits for it.
+	Waiting    *Waiting
+	Wait       time.Duration
+	MaxWaiting int
+	AutoResume bool
 	// OnGranted is called once access is granted and before a byte of the body is read.
 	// A server adapter lifts its idle timeouts there: sandbox traffic may be silent for hours.
 	OnGranted func(http.ResponseWriter, *http.Request)
@@ -87,6 +94,7 @@ type exchange struct {
 	route    route.Verdict
 	peer     netip.Addr // invalid when the server does not tell
 	upgrade  bool       // a WebSocket handshake
+	lifted   bool       // OnGranted was called
 	status   int        // sent to the client; 0 = none
 
 	entry *lifecycle.Entry
@@ -136,9 +144,7 @@ func (x *exchange) serve() error {
 		return err
 	}
 	x.touch()
-	if x.OnGranted != nil {
-		x.OnGranted(x.w, x.r)
-	}
+	x.lift()
 	return x.forward()
 }
 

@@ -28,6 +28,9 @@ type Metrics struct {
 	received, sent prometheus.Counter
 	aborted        prometheus.Counter
 
+	waiting prometheus.Gauge
+	waits   *prometheus.CounterVec
+
 	collectors []prometheus.Collector
 }
 
@@ -79,6 +82,13 @@ func newMetrics() *Metrics {
 		received:      bytes.WithLabelValues("received"),
 		sent:          bytes.WithLabelValues("sent"),
 		aborted:       counter("aborted_total", "Answers cut short because the sandbox or the client went away."),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: ns, Subsystem: sub, Name: "waiting", Help: "Requests that wait for their sandbox to be ready.",
+		}),
+		waits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: ns, Subsystem: sub, Name: "waits_total",
+			Help: "Requests that wanted to wait for their sandbox to be ready, by outcome.",
+		}, []string{"outcome"}),
 	}
 	for form := range formCount {
 		name := cmp.Or(route.Form(form).String(), "none")
@@ -87,7 +97,7 @@ func newMetrics() *Metrics {
 			m.requests[form][class] = requests.WithLabelValues(name, className(class))
 		}
 	}
-	m.collectors = []prometheus.Collector{requests, durations, bytes, m.inFlight, m.connectSeconds, m.connectFailed, m.aborted}
+	m.collectors = []prometheus.Collector{requests, durations, bytes, m.inFlight, m.connectSeconds, m.connectFailed, m.aborted, m.waiting, m.waits}
 	return m
 }
 
