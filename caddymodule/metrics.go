@@ -60,9 +60,7 @@ func (o openedMetrics) Collect(out chan<- prometheus.Metric) {
 	// is carried over.
 	out <- prometheus.MustNewConstMetric(apiInFlight, prometheus.GaugeValue, float64(e.api.InFlight()))
 	out <- prometheus.MustNewConstMetric(apiRejected, prometheus.CounterValue, float64(e.rejectedBefore+e.api.Rejected()))
-	if renewer := e.parts.renewal.current.Load(); renewer != nil {
-		renewer.Collect(out)
-	}
+	e.parts.renewal.Collect(out)
 	if runtime, ok := e.parts.runtime.(measured); ok {
 		runtime.Metrics().Collect(out)
 	}

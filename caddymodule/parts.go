@@ -71,7 +71,9 @@ func openParts(ctx context.Context, s *state, c *config.Config, r Runtime) (_ *p
 	if err = p.service.Start(ctx); err != nil {
 		return nil, fmt.Errorf("restoring the sandboxes: %w", err)
 	}
-	p.renewal = &renewal{extender: p.service, log: log.With("part", "renew")}
+	if p.renewal, err = newRenewal(p.service, log.With("part", "renew")); err != nil {
+		return nil, err
+	}
 	p.directory = directoryView{p.service.Directory(), p.service}
 	p.upstreams = ingress.NewUpstreams(p.directory, s.metrics.traffic)
 	return p, nil
@@ -86,7 +88,7 @@ func noLimit(n int) int {
 }
 
 // apply hands the settings that can change at run time to the parts.
-func (p *parts) apply(s *settings) error { return p.renewal.apply(s.config) }
+func (p *parts) apply(s *settings) { p.renewal.apply(s.config) }
 
 // close closes what was opened, in reverse order. Sandboxes live on.
 func (p *parts) close(ctx context.Context) error {

@@ -132,9 +132,7 @@ func (s *state) apply() error {
 	if err != nil {
 		return err
 	}
-	if err := s.opened.apply(newest); err != nil {
-		return err
-	}
+	s.opened.apply(newest)
 	if before := s.current.Load(); before != nil {
 		next.rejectedBefore = before.rejectedBefore + before.api.Rejected()
 	}

@@ -132,8 +132,11 @@ func TestARefusedPort(t *testing.T) {
 }
 
 func TestExecdThatStartsLateIsAwaited(t *testing.T) {
-	e := newEdge(t)
-	e.upstreams.SetPatience(eventually)
+	granted := make(chan struct{})
+	e := newEdge(t, func(o *ingress.Options) {
+		o.OnGranted = func(http.ResponseWriter, *http.Request) { close(granted) }
+		o.Upstreams = ingress.NewPatientUpstreams(o.Directory, eventually)
+	})
 	addr := closedPort(t)
 	_, err := e.Publish(lifecycle.Entry{ID: id, State: lifecycle.Running, Published: map[uint16]netip.AddrPort{44772: addr}})
 	require.NoError(t, err)
@@ -154,7 +157,7 @@ func TestExecdThatStartsLateIsAwaited(t *testing.T) {
 		b, _ := io.ReadAll(res.Body)
 		answers <- answer{res.StatusCode, string(b)}
 	}()
-	require.Eventually(t, func() bool { return e.touches.Load() == 1 }, eventually, tick, "the request is on its way")
+	<-granted
 	l, err := net.Listen("tcp", addr.String())
 	require.NoError(t, err)
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })}

@@ -81,7 +81,8 @@ func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc)
 		ID: uuid.NewString(), Phase: Creating,
 		Image: c.request.Image, Platform: c.request.Platform, Entrypoint: c.request.Entrypoint,
 		Metadata: c.request.Metadata, CreatedAt: stamp(now),
-		RenewExtend: c.renewExtend, ExecdToken: !s.o.WithoutExecdToken,
+		RenewExtend: c.access.extend, RenewMax: c.access.max, IdleTimeout: c.access.idle,
+		ExecdToken: !s.o.WithoutExecdToken,
 	}.Clone()})
 	u.abort = abort
 	u.lock <- struct{}{}
@@ -129,9 +130,11 @@ func (s *Service) make(ctx context.Context, u *tracked, c checked) (Sandbox, err
 	if len(inst.Seed.Entrypoint) > 0 {
 		record.Entrypoint = inst.Seed.Entrypoint // a shell line is split by some backends
 	}
+	begun := startOf(inst, record.CreatedAt, s.clock.Now())
 	if c.request.Timeout > 0 {
-		record.ExpiresAt = stamp(startOf(inst, record.CreatedAt, s.clock.Now()).Add(c.request.Timeout))
+		record.ExpiresAt = stamp(begun.Add(c.request.Timeout))
 	}
+	record.IdleUntil = record.idleUntil(begun, 0)
 	if err := s.save(ctx, record); err != nil {
 		return Sandbox{}, err
 	}
@@ -164,7 +167,8 @@ func (s *Service) spec(r Record, c checked) Spec {
 	spec := Spec{
 		ID: r.ID, Image: r.Image, ImageAuth: c.request.ImageAuth, Platform: r.Platform,
 		Entrypoint: r.Entrypoint, Env: c.request.Env, Metadata: r.Metadata,
-		Limits: c.limits, Timeout: c.request.Timeout, RenewValue: c.renewValue,
+		Limits: c.limits, Timeout: c.request.Timeout, RenewValue: c.access.value,
+		RenewMax: c.access.max, IdleTimeout: c.access.idle,
 	}
 	if r.ExecdToken {
 		sum := tokenSum(s.o.Secret, r.ID)

@@ -25,7 +25,7 @@ func TestUnknownIDs(t *testing.T) {
 		fails(t, b.Resume(t.Context(), id), 404, notFound)
 		_, err = b.Renew(t.Context(), id, time.Time{})
 		fails(t, err, 404, notFound)
-		_, err = b.ExtendOnAccess(t.Context(), id)
+		_, err = b.ExtendOnAccess(t.Context(), id, accessed)
 		fails(t, err, 404, notFound)
 		_, err = b.PatchMetadata(t.Context(), id, map[string]*string{"opensandbox.io/x": nil})
 		fails(t, err, 404, notFound)

@@ -40,8 +40,10 @@ type Entry struct {
 	// SecureSum is SHA-256 of the access token of a sandbox that demands access
 	// verification on every port (contract 04 §6); nil = it does not.
 	SecureSum *[32]byte
-	// RenewExtend is 0 unless the sandbox opted into renewal by access.
+	// RenewExtend is 0 unless the sandbox expires and opted into renewal by access.
 	RenewExtend time.Duration
+	// IdleTimeout is how long the sandbox lives without an access; 0 = for ever.
+	IdleTimeout time.Duration
 
 	// LastTouch is the throttle of lifecycle/renew, in Unix nanoseconds. It is shared by
 	// all entries of one id.

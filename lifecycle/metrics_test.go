@@ -50,7 +50,7 @@ func TestMetrics(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.Renew(t.Context(), one.ID, time.Time{})
 	require.Error(t, err)
-	_, err = b.ExtendOnAccess(t.Context(), one.ID)
+	_, err = b.ExtendOnAccess(t.Context(), one.ID, accessed)
 	require.NoError(t, err)
 	b.store.failing(func(string, lifecycle.Record) error { return errors.New("full") })
 	_, err = b.Renew(t.Context(), one.ID, b.clock.Now().Add(time.Hour))

@@ -7,7 +7,8 @@ import (
 	"github.com/opensandbox-edge/edge/apierror"
 )
 
-// Pause freezes a running sandbox; it is paused when this returns. Its expiry goes on.
+// Pause freezes a running sandbox; it is paused when this returns. Its expiry goes on, and
+// so does its idle time.
 func (s *Service) Pause(ctx context.Context, id string) error {
 	return s.turn(ctx, id, turn{
 		from: Running, do: s.o.Runtime.Pause, verb: "paused",
@@ -15,7 +16,7 @@ func (s *Service) Pause(ctx context.Context, id string) error {
 	})
 }
 
-// Resume thaws a paused sandbox; it runs when this returns.
+// Resume thaws a paused sandbox; it runs when this returns. Its idle time begins anew.
 func (s *Service) Resume(ctx context.Context, id string) error {
 	return s.turn(ctx, id, turn{
 		from: Paused, do: s.o.Runtime.Resume, verb: "resumed",
@@ -65,6 +66,9 @@ func (s *Service) turn(ctx context.Context, id string, t turn) error {
 	}
 	if failed != nil {
 		return s.backendError(failed, t.failed, failure)
+	}
+	if t.from == Paused && !u.gone {
+		s.used(ctx, u)
 	}
 	s.log.InfoContext(ctx, "sandbox "+t.verb, "sandbox", id)
 	return nil

@@ -54,10 +54,14 @@ func (s *Service) publish(u *tracked, ended uint64) error {
 
 // entry is the view as the hot path sees it.
 func (v *view) entry() Entry {
-	return Entry{
+	e := Entry{
 		ID: v.record.ID, BackendID: v.backendID, State: v.status.State,
-		Address: v.address.Unmap(), Published: v.published, RenewExtend: v.record.RenewExtend,
+		Address: v.address.Unmap(), Published: v.published, IdleTimeout: v.record.IdleTimeout,
 	}
+	if !v.record.ExpiresAt.IsZero() {
+		e.RenewExtend = v.record.RenewExtend
+	}
+	return e
 }
 
 func tokenSum(instance secret.Text, id string) *[32]byte {

@@ -74,6 +74,9 @@ func TestRenewThatCannotBeStoredChangesNothing(t *testing.T) {
 	require.True(t, b.Ready().Ready)
 }
 
+// accessed is an access while renewal is on.
+var accessed = lifecycle.Access{Extend: true}
+
 func TestExtendOnAccess(t *testing.T) {
 	opted := extension("access.renew.extend.seconds", "600")
 	b := started(t, func(o *lifecycle.Options) { o.MaxTimeout = 2 * time.Hour })
@@ -87,16 +90,16 @@ func TestExtendOnAccess(t *testing.T) {
 	puts := 0
 	b.store.failing(func(string, lifecycle.Record) error { puts++; return nil })
 	for _, sb := range []lifecycle.Sandbox{long, plain, manual, paused} {
-		got, err := b.ExtendOnAccess(t.Context(), sb.ID)
+		got, err := b.ExtendOnAccess(t.Context(), sb.ID, accessed)
 		require.NoError(t, err)
-		require.Equal(t, sb.ExpiresAt, got)
+		require.Equal(t, sb.ExpiresAt, got.ExpiresAt)
 	}
 	require.Zero(t, puts, "nothing changed, and it was written")
 
-	got, err := b.ExtendOnAccess(t.Context(), short.ID)
+	got, err := b.ExtendOnAccess(t.Context(), short.ID, accessed)
 	require.NoError(t, err)
 	want := b.clock.Now().Add(10 * time.Minute).UTC().Truncate(time.Microsecond)
-	require.Equal(t, want, got)
+	require.Equal(t, lifecycle.Extension{Outcome: lifecycle.Renewed, ExpiresAt: want}, got)
 	record, _ := b.store.get(short.ID)
 	require.Equal(t, want, record.ExpiresAt)
 
@@ -104,10 +107,10 @@ func TestExtendOnAccess(t *testing.T) {
 	life := short.CreatedAt.Add(2 * time.Hour)
 	for b.clock.Now().Before(life.Add(-5 * time.Minute)) {
 		b.clock.step(5 * time.Minute)
-		got, err = b.ExtendOnAccess(t.Context(), short.ID)
+		got, err = b.ExtendOnAccess(t.Context(), short.ID, accessed)
 		require.NoError(t, err)
 	}
-	require.Equal(t, life, got)
+	require.Equal(t, lifecycle.Extension{Outcome: lifecycle.Unchanged, ExpiresAt: life}, got)
 
 	b.store.failing(func(string, lifecycle.Record) error { return errors.New("disk full") })
 	_, err = b.Renew(t.Context(), short.ID, b.clock.Now().Add(time.Minute))

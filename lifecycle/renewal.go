@@ -26,7 +26,10 @@ func (s *Service) Renew(ctx context.Context, id string, at time.Time) (time.Time
 		// Clients match this phrase (contract 02 §12.1).
 		err = apierror.New(http.StatusConflict, codeInvalidExpiration, "Sandbox %s does not have automatic expiration enabled.", id)
 	default:
-		err = s.setExpiry(ctx, u, at)
+		record := u.view.Load().record
+		record.ExpiresAt = at
+		record.IdleUntil = record.idleUntil(s.clock.Now(), 0) // somebody cares for it
+		err = s.setDeadline(ctx, u, record)
 	}
 	s.metrics.renewed("api", outcome(err))
 	if err != nil {
@@ -35,50 +38,102 @@ func (s *Service) Renew(ctx context.Context, id string, at time.Time) (time.Time
 	return at, nil
 }
 
-// ExtendOnAccess moves the expiry of a sandbox that opted in, because it is used
-// (contract 04 §9.5). It never shortens, and never goes beyond MaxTimeout after the
-// creation. It returns the expiry that holds now. A sandbox that is not running, or
-// does not expire, or did not opt in, is left alone.
-func (s *Service) ExtendOnAccess(ctx context.Context, id string) (time.Time, error) {
+// Access is what the renewer knows of accesses to a sandbox.
+type Access struct {
+	// Extend moves the expiry, beside the idle deadline.
+	Extend bool
+	// Unseen is for how long further accesses may go unreported, because reports are
+	// throttled. A sandbox in use is not idle meanwhile.
+	Unseen time.Duration
+}
+
+// Outcome is what an access did.
+type Outcome string
+
+// The outcomes without an error.
+const (
+	Renewed    Outcome = "renewed"    // the expiry was moved
+	Deferred   Outcome = "deferred"   // only the idle deadline was moved
+	Unchanged  Outcome = "unchanged"  // nothing was to be moved, so nothing was written
+	Ineligible Outcome = "ineligible" // not running, or nothing of it depends on accesses
+)
+
+// Extension is the result of an access.
+type Extension struct {
+	Outcome   Outcome
+	ExpiresAt time.Time // the expiry that holds now; zero = manual cleanup
+}
+
+// ExtendOnAccess moves the expiry and the idle deadline of a sandbox that opted in,
+// because it is used (contract 04 §9.5). It never shortens, and gives no longer life than
+// MaxTimeout and the sandbox's own bound allow. What it moved is stored when it returns.
+func (s *Service) ExtendOnAccess(ctx context.Context, id string, a Access) (Extension, error) {
 	u, leave, err := s.takeForWrite(ctx, id)
 	if err != nil {
 		s.metrics.renewed("access", outcome(err))
-		return time.Time{}, err
+		return Extension{}, err
 	}
 	defer leave()
-	v := u.view.Load()
-	current := v.record.ExpiresAt
-	if v.status.State != Running || current.IsZero() || v.record.RenewExtend <= 0 {
-		s.metrics.renewed("access", "ineligible")
-		return current, nil
-	}
-	at := stamp(s.clock.Now().Add(v.record.RenewExtend))
-	if s.o.MaxTimeout > 0 {
-		at = earlier(at, v.record.CreatedAt.Add(s.o.MaxTimeout))
-	}
-	if !at.After(current) {
-		s.metrics.renewed("access", "unchanged")
-		return current, nil
-	}
-	err = s.setExpiry(ctx, u, at)
-	s.metrics.renewed("access", outcome(err))
+	x, err := s.accessed(ctx, u, a)
 	if err != nil {
-		return current, err
+		s.metrics.renewed("access", outcome(err))
+		return x, err
 	}
-	s.log.DebugContext(ctx, "sandbox renewed by access", "sandbox", id, "expires", at)
-	return at, nil
+	s.metrics.renewed("access", string(x.Outcome))
+	return x, nil
 }
 
-// setExpiry stores the new expiry and then moves the deadline. The caller holds the lock.
-func (s *Service) setExpiry(ctx context.Context, u *tracked, at time.Time) error {
+// accessed is ExtendOnAccess under the sandbox's lock.
+func (s *Service) accessed(ctx context.Context, u *tracked, a Access) (Extension, error) {
 	v := u.view.Load()
-	record := v.record
-	record.ExpiresAt = at
+	before, now := v.record, s.clock.Now()
+	x := Extension{Ineligible, before.ExpiresAt}
+	extends := a.Extend && before.RenewExtend > 0 && !before.ExpiresAt.IsZero()
+	if v.status.State != Running || !extends && before.IdleTimeout <= 0 {
+		return x, nil
+	}
+	record := before
+	if extends {
+		record.ExpiresAt = record.extended(now, s.o.MaxTimeout)
+	}
+	record.IdleUntil = record.idleUntil(now, a.Unseen)
+	switch {
+	case !record.ExpiresAt.Equal(before.ExpiresAt):
+		x.Outcome = Renewed
+	case !record.IdleUntil.Equal(before.IdleUntil):
+		x.Outcome = Deferred
+	default:
+		x.Outcome = Unchanged
+		return x, nil
+	}
+	if err := s.setDeadline(ctx, u, record); err != nil {
+		return x, err
+	}
+	x.ExpiresAt = record.ExpiresAt
+	return x, nil
+}
+
+// used lets the idle time of a sandbox begin anew. The caller holds the lock.
+func (s *Service) used(ctx context.Context, u *tracked) {
+	record := u.view.Load().record
+	until := record.idleUntil(s.clock.Now(), 0)
+	if until.Equal(record.IdleUntil) {
+		return
+	}
+	record.IdleUntil = until
+	if err := s.setDeadline(ctx, u, record); err != nil {
+		s.log.ErrorContext(ctx, "could not move the idle deadline of a sandbox", "sandbox", u.id, "error", err)
+	}
+}
+
+// setDeadline stores a record with another deadline and then moves the deadline. The
+// caller holds the lock.
+func (s *Service) setDeadline(ctx context.Context, u *tracked, record Record) error {
 	if err := s.save(ctx, record); err != nil {
 		return err
 	}
-	u.view.Store(v.withRecord(record))
-	s.expiry.set(u.id, at)
+	u.view.Store(u.view.Load().withRecord(record))
+	s.arm(u)
 	return nil
 }
 
@@ -96,13 +151,6 @@ func (s *Service) takeForWrite(ctx context.Context, id string) (u *tracked, leav
 		s.release(u)
 		s.gate.leave()
 	}, nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 func outcome(err error) string {

@@ -106,7 +106,8 @@ func (s *Service) unreachable(err error) error {
 }
 
 func (s *Service) expired(r Record) bool {
-	return !r.ExpiresAt.IsZero() && !r.ExpiresAt.After(s.clock.Now())
+	at := r.deadline()
+	return !at.IsZero() && !at.After(s.clock.Now())
 }
 
 // seed makes a locked sandbox of an unknown instance, from what its labels say. Labels are
@@ -122,6 +123,8 @@ func (s *Service) seed(ctx context.Context, inst Instance) (*tracked, bool) {
 	if r.CreatedAt.IsZero() {
 		r.CreatedAt = stamp(inst.CreatedAt)
 	}
+	// When it was used last is nobody's to know: it starts anew.
+	r.IdleUntil = r.idleUntil(s.clock.Now(), 0)
 	u := newTracked((&view{record: r}).with(inst))
 	u.lock <- struct{}{}
 	if _, known := s.sandboxes.LoadOrStore(u.id, u); known {

@@ -66,6 +66,13 @@ type Record struct {
 	ExpiresAt  time.Time // UTC, microseconds; zero = manual cleanup
 	// RenewExtend is how far an access moves the expiry; 0 = not opted in (contract 04 §9.1).
 	RenewExtend time.Duration
+	// RenewMax bounds the life, measured from the creation, that accesses can give; 0 = it
+	// is not bounded by the sandbox itself.
+	RenewMax time.Duration
+	// IdleTimeout is how long the sandbox lives without an access; 0 = it does not matter.
+	IdleTimeout time.Duration
+	// IdleUntil is when it is removed unless it is accessed before; zero without IdleTimeout.
+	IdleUntil time.Time // UTC, microseconds
 	// ExecdToken tells whether this sandbox's execd demands our derived token
 	// (false for sandboxes adopted from the reference).
 	ExecdToken bool

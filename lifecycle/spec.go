@@ -69,6 +69,9 @@ type Spec struct {
 	Limits     Limits
 	Timeout    time.Duration // 0 = manual cleanup; creation-time expiry labels come from it
 	RenewValue string        // trimmed text of extensions["access.renew.extend.seconds"]; "" = absent
+	// RenewMax and IdleTimeout are Record's.
+	RenewMax    time.Duration
+	IdleTimeout time.Duration
 	// ExecdTokenSHA256 is lower-case hex of SHA-256 of the execd access token; "" = no token.
 	ExecdTokenSHA256 string
 }

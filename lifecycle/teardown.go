@@ -10,6 +10,7 @@ import (
 const (
 	causeRequest  = "request"
 	causeExpiry   = "expiry"
+	causeIdle     = "idle"
 	causeCreate   = "failed_create"
 	causeVanished = "vanished"
 	causeRestart  = "restart"
@@ -121,16 +122,19 @@ func (s *Service) expire(ctx context.Context, id string, due time.Time) {
 	record := u.view.Load().record
 	cause := causeRetry
 	if record.Phase == Live {
-		if record.ExpiresAt.IsZero() {
+		deadline, now := record.deadline(), s.clock.Now()
+		if deadline.IsZero() {
 			return
 		}
-		now := s.clock.Now()
-		if record.ExpiresAt.After(now) {
-			s.expiry.set(id, record.ExpiresAt)
+		if deadline.After(now) {
+			s.expiry.set(id, deadline)
 			return
 		}
 		cause = causeExpiry
-		s.metrics.expiryLag.Observe(now.Sub(record.ExpiresAt).Seconds())
+		if !deadline.Equal(record.ExpiresAt) {
+			cause = causeIdle
+		}
+		s.metrics.expiryLag.Observe(now.Sub(deadline).Seconds())
 	}
 	if err := s.teardown(ctx, u, cause); err != nil {
 		s.log.ErrorContext(ctx, "could not remove a sandbox; it will be retried", "sandbox", id, "cause", cause, "due", due, "attempt", u.attempts, "error", err)
@@ -141,7 +145,7 @@ func (s *Service) expire(ctx context.Context, id string, due time.Time) {
 
 // arm sets the deadline that the record names.
 func (s *Service) arm(u *tracked) {
-	if at := u.view.Load().record.ExpiresAt; !at.IsZero() {
+	if at := u.view.Load().record.deadline(); !at.IsZero() {
 		s.expiry.set(u.id, at)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,16 +13,8 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
-// The extensions that the service itself understands (contract 01 §6.6).
-const (
-	extensionRenew = "access.renew.extend.seconds"
-	extensionPool  = "poolRef"
-)
-
-const (
-	minRenewSeconds = 300
-	maxRenewSeconds = 86400
-)
+// extensionPool names a pool to take the sandbox from (contract 01 §6.6).
+const extensionPool = "poolRef"
 
 // latest is the last moment that has a four-digit year, the last that every client parses.
 var latest = time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)
@@ -42,11 +33,10 @@ func TimeoutSeconds(n int64) time.Duration {
 
 // checked is what the service's own rules make of a request.
 type checked struct {
-	request     CreateRequest // normalised
-	limits      Limits
-	ignored     []string // resource keys nobody enforces
-	renewValue  string
-	renewExtend time.Duration
+	request CreateRequest // normalised
+	limits  Limits
+	ignored []string // resource keys nobody enforces
+	access  accessRules
 }
 
 // check applies the rules of contract 01 §6.3 in their order and stops at the first
@@ -54,7 +44,7 @@ type checked struct {
 func (s *Service) check(r CreateRequest, now time.Time) (checked, error) {
 	c := checked{request: r}
 	rules := []func(*checked, time.Time) error{
-		s.checkRenew, s.checkPool, s.checkSnapshot, s.checkEntrypoint, s.checkMetadata,
+		s.checkAccess, s.checkPool, s.checkSnapshot, s.checkEntrypoint, s.checkMetadata,
 		s.checkPlatform, s.checkTimeout, s.checkUnsupported, s.checkImage, s.checkVolumes,
 		s.checkWindows, s.checkEnv, s.checkLimits,
 	}
@@ -64,21 +54,6 @@ func (s *Service) check(r CreateRequest, now time.Time) (checked, error) {
 		}
 	}
 	return c, nil
-}
-
-func (s *Service) checkRenew(c *checked, _ time.Time) error {
-	raw, present := c.request.Extensions[extensionRenew]
-	if !present {
-		return nil
-	}
-	value := strings.TrimSpace(raw)
-	n, err := strconv.Atoi(value)
-	if err != nil || len(value) > 8 || strings.Trim(value, "0123456789") != "" || n < minRenewSeconds || n > maxRenewSeconds {
-		// Clients match the beginning of this text (contract 04 §9.1).
-		return invalid("Invalid extensions[%q]: must be a whole number of seconds from %d to %d.", extensionRenew, minRenewSeconds, maxRenewSeconds)
-	}
-	c.renewValue, c.renewExtend = value, time.Duration(n)*time.Second
-	return nil
 }
 
 func (s *Service) checkPool(c *checked, _ time.Time) error {

@@ -35,6 +35,9 @@ const (
 	LabelInstance = wire.LabelPrefix + "instance"
 	// LabelSeed is a JSON seed: what the other labels cannot carry exactly.
 	LabelSeed = wire.LabelPrefix + "seed"
+	// LabelRenewMax and LabelIdleTimeout are the other extensions about accesses, in seconds.
+	LabelRenewMax    = wire.LabelPrefix + "access-renew-max-seconds"
+	LabelIdleTimeout = wire.LabelPrefix + "access-idle-timeout-seconds"
 	// LabelAuxiliary marks short-lived containers and the execd volume.
 	LabelAuxiliary = wire.LabelPrefix + "auxiliary"
 )
@@ -55,7 +58,7 @@ const (
 var systemLabels = []string{
 	LabelID, LabelExpiresAt, LabelManualCleanup, LabelPlatformOS, LabelPlatformArch, LabelSnapshotID, LabelRenewExtend,
 	LabelProxyPort, LabelHTTPPort, LabelEgressToken, LabelOSSFSMounts, LabelManagedBy,
-	LabelInstance, LabelSeed, LabelAuxiliary,
+	LabelInstance, LabelSeed, LabelAuxiliary, LabelRenewMax, LabelIdleTimeout,
 }
 
 // obeyedPrefixes are labels other tools on the host act on: a proxy would route to the
@@ -106,6 +109,7 @@ func labelsFor(spec lifecycle.Spec, instance string, now time.Time) (map[string]
 	labels[LabelSeed] = string(encoded)
 	labels[LabelSnapshotID] = spec.SnapshotID
 	labels[LabelRenewExtend] = spec.RenewValue
+	labels[LabelRenewMax], labels[LabelIdleTimeout] = formatSeconds(spec.RenewMax), formatSeconds(spec.IdleTimeout)
 	if spec.Timeout > 0 {
 		labels[LabelExpiresAt] = formatTime(now.Add(spec.Timeout))
 	} else {
@@ -135,6 +139,14 @@ func formatTime(t time.Time) string {
 		return t.Format(timeFormatWhole)
 	}
 	return t.Format(timeFormat)
+}
+
+// formatSeconds writes a duration that may be absent.
+func formatSeconds(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(d/time.Second), 10)
 }
 
 // formatPort writes a host port label.

@@ -21,7 +21,6 @@ const (
 	maxMetadataKey     = 317 // prefix, slash and name of the label grammar
 	maxMetadataValue   = 4096
 	maxReferenceBytes  = 4096
-	minRenew, maxRenew = 300, 86400 // seconds (contract 01 §6.6)
 	maxManagedVolumes  = 64
 	maxVolumeNameBytes = 255
 )
@@ -55,14 +54,21 @@ func readSeed(id string, labels map[string]string) (record lifecycle.Record, ign
 	}
 	// LabelManualCleanup says the same as no expiry; when an image smuggled in both, the
 	// expiry wins, as in the reference.
-	if value := text(LabelRenewExtend); value != "" {
-		seconds, err := strconv.Atoi(strings.TrimSpace(value))
-		if err != nil || seconds < minRenew || seconds > maxRenew {
-			ignore(LabelRenewExtend, "not 300 to 86400")
-		} else {
-			record.RenewExtend = time.Duration(seconds) * time.Second
+	seconds := func(key string, least, most int) time.Duration {
+		value := strings.TrimSpace(text(key))
+		if value == "" {
+			return 0
 		}
+		n, err := strconv.Atoi(value)
+		if err != nil || n < least || n > most {
+			ignore(key, fmt.Sprintf("not %d to %d", least, most))
+			return 0
+		}
+		return time.Duration(n) * time.Second
 	}
+	record.RenewExtend = seconds(LabelRenewExtend, lifecycle.MinRenewSeconds, lifecycle.MaxRenewSeconds)
+	record.RenewMax = seconds(LabelRenewMax, lifecycle.MinRenewMaxSeconds, lifecycle.MaxRenewMaxSeconds)
+	record.IdleTimeout = seconds(LabelIdleTimeout, lifecycle.MinIdleSeconds, lifecycle.MaxIdleSeconds)
 	if os, arch := text(LabelPlatformOS), text(LabelPlatformArch); os != "" && arch != "" {
 		if knownPlatform(os, arch) {
 			record.Platform = &lifecycle.Platform{OS: os, Arch: arch}

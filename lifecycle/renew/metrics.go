@@ -1,40 +1,49 @@
 package renew
 
-import (
-	"sync/atomic"
+import "github.com/prometheus/client_golang/prometheus"
 
-	"github.com/prometheus/client_golang/prometheus"
-)
+// tally counts accesses. Of this process's own only those past the throttle are counted.
+type tally struct {
+	observed [sources]prometheus.Counter
+	outcomes [sources][outcomes]prometheus.Counter
 
-// drops counts touches past the throttle that led to no renewal, by reason.
-type drops struct {
-	notRunning, queueFull, failed, closed atomic.Int64
-
-	total, queued *prometheus.Desc
+	observedVec, outcomeVec *prometheus.CounterVec
+	length                  *prometheus.Desc
 }
 
-func newDrops() drops {
-	return drops{
-		total:  prometheus.NewDesc("opensandbox_renewals_dropped_total", "Due renewals of opted-in sandboxes that were not done, by reason.", []string{"reason"}, nil),
-		queued: prometheus.NewDesc("opensandbox_renew_queue_length", "Sandboxes that wait for their renewal.", nil, nil),
+func newTally() tally {
+	t := tally{
+		observedVec: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "opensandbox_renew_intents_observed_total",
+			Help: "Accesses that may move a deadline, by who saw them. Of the process's own only the first per interval.",
+		}, []string{"source"}),
+		outcomeVec: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "opensandbox_renew_intents_total",
+			Help: "What became of the observed accesses.",
+		}, []string{"source", "outcome"}),
+		length: prometheus.NewDesc("opensandbox_renew_queue_length", "Sandboxes that wait for their renewal.", nil, nil),
 	}
+	for s := range sources {
+		t.observed[s] = t.observedVec.WithLabelValues(s.String())
+		for o := queued + 1; o < outcomes; o++ {
+			t.outcomes[s][o] = t.outcomeVec.WithLabelValues(s.String(), o.String())
+		}
+	}
+	return t
 }
 
 var _ prometheus.Collector = (*Renewer)(nil)
 
 // Describe implements prometheus.Collector.
 func (r *Renewer) Describe(ch chan<- *prometheus.Desc) {
-	ch <- r.drops.total
-	ch <- r.drops.queued
+	r.tally.observedVec.Describe(ch)
+	r.tally.outcomeVec.Describe(ch)
+	ch <- r.tally.length
 }
 
 // Collect implements prometheus.Collector.
 func (r *Renewer) Collect(ch chan<- prometheus.Metric) {
-	d := &r.drops
-	for reason, n := range map[string]*atomic.Int64{
-		"not_running": &d.notRunning, "queue_full": &d.queueFull, "failed": &d.failed, "closed": &d.closed,
-	} {
-		ch <- prometheus.MustNewConstMetric(d.total, prometheus.CounterValue, float64(n.Load()), reason)
-	}
-	ch <- prometheus.MustNewConstMetric(d.queued, prometheus.GaugeValue, float64(len(r.queue)))
+	r.tally.observedVec.Collect(ch)
+	r.tally.outcomeVec.Collect(ch)
+	ch <- prometheus.MustNewConstMetric(r.tally.length, prometheus.GaugeValue, float64(len(r.queue.items)))
 }

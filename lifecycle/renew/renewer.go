@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/opensandbox-edge/edge/lifecycle"
@@ -13,15 +14,23 @@ import (
 
 // Extender does the renewal; lifecycle.Service is one.
 type Extender interface {
-	ExtendOnAccess(ctx context.Context, id string) (time.Time, error)
+	ExtendOnAccess(ctx context.Context, id string, a lifecycle.Access) (lifecycle.Extension, error)
+}
+
+// Lock lets one of several servers that know a sandbox renew it per interval.
+type Lock interface {
+	// Take tells whether the interval that begins now is ours. After an error it is.
+	Take(ctx context.Context, id string, interval time.Duration) (bool, error)
 }
 
 // Options make a Renewer. Every zero value but Extender's stands for the default
 // given in its comment.
 type Options struct {
 	Extender Extender
-	// MinInterval is the least time between two renewals of one sandbox; 60 s.
-	MinInterval time.Duration
+	// Lookup finds the sandboxes that Accept is told of; none is known without it.
+	Lookup func(id string) (*lifecycle.Entry, bool)
+	// Lock is asked before a renewal; nil = there is no other server.
+	Lock Lock
 	// Queue bounds the sandboxes that wait for a worker; 8192.
 	Queue int
 	// Workers renew at the same time; 4.
@@ -35,26 +44,25 @@ type Options struct {
 }
 
 // Renewer throttles touches and renews. Its methods are safe for concurrent use. It
-// is a prometheus.Collector, to be registered anew after a reload.
+// is a prometheus.Collector.
 type Renewer struct {
-	o        Options
-	interval int64
-	now      func() int64
-	queue    chan string
-	drops    drops
+	o     Options
+	rules atomic.Pointer[Rules]
+	now   func() int64
+	queue *queue
+	tally tally
+	log   log
 
 	ctx     context.Context
 	stop    context.CancelFunc
 	workers sync.WaitGroup
 }
 
-// New makes a Renewer whose queue nobody serves until Start.
+// New makes a Renewer whose queue nobody serves until Start. Until Set it renews idle
+// deadlines alone.
 func New(o Options) (*Renewer, error) {
 	if o.Extender == nil {
 		return nil, errors.New("renew: Options need an Extender")
-	}
-	if o.MinInterval <= 0 {
-		o.MinInterval = time.Minute
 	}
 	if o.Queue <= 0 {
 		o.Queue = 8192
@@ -65,14 +73,22 @@ func New(o Options) (*Renewer, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
 	if o.Now == nil {
 		o.Now = func() int64 { return time.Now().UnixNano() }
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	return &Renewer{o: o, interval: int64(o.MinInterval), now: o.Now, queue: make(chan string, o.Queue), drops: newDrops(), ctx: ctx, stop: stop}, nil
+	r := &Renewer{o: o, now: o.Now, queue: newQueue(o.Queue), tally: newTally(), log: newLog(o.Logger), ctx: ctx, stop: stop}
+	r.Set(Rules{})
+	return r, nil
+}
+
+// Set changes the rules for the touches from now on. A MinInterval that is not positive
+// stands for 60 s.
+func (r *Renewer) Set(rules Rules) {
+	if rules.MinInterval <= 0 {
+		rules.MinInterval = time.Minute
+	}
+	r.rules.Store(&rules)
 }
 
 // Start begins to serve the queue, until Close.
@@ -82,32 +98,72 @@ func (r *Renewer) Start() {
 	}
 }
 
-// Touch notes that a request was let through to a sandbox. It takes nanoseconds, does
-// not allocate and never waits. Most calls end at the first or second line.
-func (r *Renewer) Touch(e *lifecycle.Entry) {
-	if e.RenewExtend <= 0 {
+// Touch implements ingress.Toucher: a request was let through to a sandbox, or its stream
+// goes on. It takes nanoseconds, does not allocate and never waits.
+func (r *Renewer) Touch(e *lifecycle.Entry, _ uint16, _ string) {
+	if e.RenewExtend <= 0 && e.IdleTimeout <= 0 {
 		return
+	}
+	// A touch within the interval is not counted: a counter shared by all requests would
+	// cost more than the rest of this.
+	if got := r.offer(access{e, Proxy}); got != throttled && got != notOptedIn {
+		r.tally.observed[Proxy].Inc()
+		r.count(Proxy, got)
+	}
+}
+
+// Accept is Touch for an access that another gateway saw. Nothing but memory is asked
+// about ids that are unknown or did not opt in (threat row X6).
+func (r *Renewer) Accept(id string) {
+	r.tally.observed[Queue].Inc()
+	got := unknown
+	if r.o.Lookup != nil {
+		if e, known := r.o.Lookup(id); known {
+			got = r.offer(access{e, Queue})
+		}
+	}
+	r.count(Queue, got)
+	r.log.dropped(got, id)
+}
+
+// Refuse counts an access that another gateway claims and that is not believed.
+func (r *Renewer) Refuse(why Refusal) {
+	r.tally.observed[Queue].Inc()
+	r.count(Queue, outcome(why))
+	r.log.dropped(outcome(why), "")
+}
+
+func (r *Renewer) count(from Source, got outcome) {
+	if got != queued {
+		r.tally.outcomes[from][got].Inc()
+	}
+}
+
+// offer queues an access that is due.
+func (r *Renewer) offer(a access) outcome {
+	e := a.entry
+	interval := int64(r.rules.Load().Interval(e))
+	if interval == 0 {
+		return notOptedIn
 	}
 	now, last := r.now(), e.LastTouch.Load()
-	if now-last < r.interval && now >= last {
-		return // not counted: a counter shared by all requests would cost more than this
-	}
 	// A clock that went back must not silence the sandbox until it has caught up, so
 	// a last touch in the future counts as none.
+	if now-last < interval && now >= last {
+		return throttled
+	}
 	if e.State != lifecycle.Running {
-		r.drops.notRunning.Add(1)
-		return
+		return notRunning
 	}
 	if !e.LastTouch.CompareAndSwap(last, now) {
-		return // another request of this moment won
+		return throttled // another request of this moment won
 	}
-	select {
-	case r.queue <- e.ID:
-	default:
+	got := r.queue.push(a)
+	if got == queueFull || got == closed {
 		// The next request may try again at once.
 		e.LastTouch.CompareAndSwap(now, last)
-		r.drops.queueFull.Add(1)
 	}
+	return got
 }
 
 // work renews what was touched. A failed renewal is not repeated here: the throttle
@@ -115,25 +171,38 @@ func (r *Renewer) Touch(e *lifecycle.Entry) {
 func (r *Renewer) work() {
 	for {
 		select {
-		case id := <-r.queue:
-			r.renew(r.ctx, id)
+		case a := <-r.queue.items:
+			r.renew(r.ctx, a)
 		case <-r.ctx.Done():
 			return
 		}
 	}
 }
 
-func (r *Renewer) renew(ctx context.Context, id string) {
+func (r *Renewer) renew(ctx context.Context, a access) {
+	r.queue.taken(a)
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
-	if _, err := r.o.Extender.ExtendOnAccess(ctx, id); err != nil {
-		r.drops.failed.Add(1)
-		r.o.Logger.Warn("renewal by access failed", "sandbox", id, "error", err)
+	rules, id := r.rules.Load(), a.entry.ID
+	if r.o.Lock != nil {
+		ours, err := r.o.Lock.Take(ctx, id, rules.Interval(a.entry))
+		if err != nil {
+			r.log.lockFailed(id, err)
+		} else if !ours {
+			r.count(a.source, elsewhere)
+			return
+		}
 	}
+	x, err := r.o.Extender.ExtendOnAccess(ctx, id, lifecycle.Access{
+		Extend: rules.Enabled, Unseen: rules.Unseen(a.entry, a.source),
+	})
+	r.count(a.source, outcomeOf(x, err))
+	r.log.done(a, x, err)
 }
 
 // Close stops the workers and renews what is still queued, as far as ctx allows.
 func (r *Renewer) Close(ctx context.Context) error {
+	r.queue.close()
 	r.stop()
 	done := make(chan struct{})
 	go func() {
@@ -141,8 +210,8 @@ func (r *Renewer) Close(ctx context.Context) error {
 		r.workers.Wait()
 		for ctx.Err() == nil {
 			select {
-			case id := <-r.queue:
-				r.renew(ctx, id)
+			case a := <-r.queue.items:
+				r.renew(ctx, a)
 			default:
 				return
 			}
@@ -150,13 +219,11 @@ func (r *Renewer) Close(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
-		if left := len(r.queue); left > 0 {
-			r.drops.closed.Add(int64(left))
-			return fmt.Errorf("renew: %d renewals were not done in time: %w", left, ctx.Err())
-		}
-		return nil
 	case <-ctx.Done():
-		r.drops.closed.Add(int64(len(r.queue)))
-		return ctx.Err()
 	}
+	if left := len(r.queue.items); left > 0 {
+		r.tally.outcomes[Proxy][closed].Add(float64(left))
+		return fmt.Errorf("renew: %d renewals were not done in time: %w", left, ctx.Err())
+	}
+	return ctx.Err()
 }

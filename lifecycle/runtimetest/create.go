@@ -65,6 +65,7 @@ func testSeed(t *testing.T, b *bench) {
 	spec.Metadata = map[string]string{"team": "ml", "example.com/run": "7", "empty": ""}
 	spec.Timeout = 2 * time.Hour
 	spec.RenewValue = "600"
+	spec.RenewMax, spec.IdleTimeout = 2*time.Hour, 90*time.Second
 	spec.ExecdTokenSHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	begin := time.Now()
 	_, err := b.Runtime.Create(b.ctx, spec)
@@ -77,6 +78,8 @@ func testSeed(t *testing.T, b *bench) {
 	for name, seed := range map[string]lifecycle.Record{"inspect": inspected.Seed, "list": listed.Seed} {
 		require.Equal(t, spec.Metadata, seed.Metadata, name)
 		require.Equal(t, 10*time.Minute, seed.RenewExtend, name)
+		require.Equal(t, 2*time.Hour, seed.RenewMax, name)
+		require.Equal(t, 90*time.Second, seed.IdleTimeout, name)
 		require.WithinDuration(t, begin.Add(2*time.Hour), seed.ExpiresAt, 5*time.Minute, name)
 		require.True(t, seed.ExecdToken, name)
 	}

@@ -25,18 +25,25 @@ type row struct {
 	Created      int64         `db:"created_us"`
 	Expires      sql.NullInt64 `db:"expires_us"`
 	Renew        int64         `db:"renew_us"`
+	RenewMax     int64         `db:"renew_max_us"`
+	Idle         int64         `db:"idle_us"`
+	IdleUntil    sql.NullInt64 `db:"idle_until_us"`
 	ExecdToken   bool          `db:"execd_token"`
 }
 
 const putQuery = `
 INSERT INTO edge_sandboxes
-       (id, phase, image, snapshot_id, platform_os, platform_arch, entrypoint, metadata, created_us, expires_us, renew_us, execd_token)
-VALUES (:id, :phase, :image, :snapshot_id, :platform_os, :platform_arch, :entrypoint, :metadata, :created_us, :expires_us, :renew_us, :execd_token)
+       (id, phase, image, snapshot_id, platform_os, platform_arch, entrypoint, metadata, created_us, expires_us,
+        renew_us, renew_max_us, idle_us, idle_until_us, execd_token)
+VALUES (:id, :phase, :image, :snapshot_id, :platform_os, :platform_arch, :entrypoint, :metadata, :created_us, :expires_us,
+        :renew_us, :renew_max_us, :idle_us, :idle_until_us, :execd_token)
 ON CONFLICT (id) DO UPDATE SET
        phase = excluded.phase, image = excluded.image, snapshot_id = excluded.snapshot_id,
        platform_os = excluded.platform_os, platform_arch = excluded.platform_arch,
        entrypoint = excluded.entrypoint, metadata = excluded.metadata, created_us = excluded.created_us,
-       expires_us = excluded.expires_us, renew_us = excluded.renew_us, execd_token = excluded.execd_token`
+       expires_us = excluded.expires_us, renew_us = excluded.renew_us,
+       renew_max_us = excluded.renew_max_us, idle_us = excluded.idle_us, idle_until_us = excluded.idle_until_us,
+       execd_token = excluded.execd_token`
 
 // Put implements lifecycle.Store.
 func (s *Store) Put(ctx context.Context, r lifecycle.Record) error {
@@ -89,28 +96,45 @@ func pack(r lifecycle.Record) (row, error) {
 	p := row{
 		ID: r.ID, Phase: string(r.Phase), Image: r.Image, SnapshotID: r.SnapshotID,
 		Entrypoint: string(entrypoint), Metadata: string(metadata),
-		Created: r.CreatedAt.UnixMicro(), Renew: r.RenewExtend.Microseconds(), ExecdToken: r.ExecdToken,
+		Created: r.CreatedAt.UnixMicro(), Expires: packTime(r.ExpiresAt),
+		Renew: r.RenewExtend.Microseconds(), RenewMax: r.RenewMax.Microseconds(),
+		Idle: r.IdleTimeout.Microseconds(), IdleUntil: packTime(r.IdleUntil), ExecdToken: r.ExecdToken,
 	}
 	if r.Platform != nil {
 		p.PlatformOS, p.PlatformArch = r.Platform.OS, r.Platform.Arch
 	}
-	if !r.ExpiresAt.IsZero() {
-		p.Expires = sql.NullInt64{Int64: r.ExpiresAt.UnixMicro(), Valid: true}
-	}
 	return p, nil
+}
+
+// packTime stores a time, and no time as NULL.
+func packTime(t time.Time) sql.NullInt64 {
+	if t.IsZero() {
+		return sql.NullInt64{}
+	}
+	return sql.NullInt64{Int64: t.UnixMicro(), Valid: true}
+}
+
+func unpackTime(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(n.Int64).UTC()
+}
+
+func duration(microseconds int64) time.Duration {
+	return time.Duration(microseconds) * time.Microsecond
 }
 
 func (p row) unpack() (lifecycle.Record, error) {
 	r := lifecycle.Record{
 		ID: p.ID, Phase: lifecycle.Phase(p.Phase), Image: p.Image, SnapshotID: p.SnapshotID,
-		CreatedAt: time.UnixMicro(p.Created).UTC(), RenewExtend: time.Duration(p.Renew) * time.Microsecond,
+		CreatedAt: time.UnixMicro(p.Created).UTC(), ExpiresAt: unpackTime(p.Expires),
+		RenewExtend: duration(p.Renew), RenewMax: duration(p.RenewMax),
+		IdleTimeout: duration(p.Idle), IdleUntil: unpackTime(p.IdleUntil),
 		ExecdToken: p.ExecdToken,
 	}
 	if p.PlatformOS != "" {
 		r.Platform = &lifecycle.Platform{OS: p.PlatformOS, Arch: p.PlatformArch}
-	}
-	if p.Expires.Valid {
-		r.ExpiresAt = time.UnixMicro(p.Expires.Int64).UTC()
 	}
 	if err := json.Unmarshal([]byte(p.Entrypoint), &r.Entrypoint); err != nil {
 		return r, fmt.Errorf("entrypoint: %w", err)
