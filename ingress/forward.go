@@ -80,7 +80,7 @@ func (x *exchange) attempt(body *requestBody) (sent bool, err error) {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		return sent, x.switchProtocols(res)
 	}
-	if res.StatusCode < http.StatusOK || res.StatusCode > 999 {
+	if res.StatusCode < http.StatusOK || res.StatusCode > 999 || x.mistaken(res.StatusCode) {
 		return sent, errBrokenAnswer // net/http would panic on such a status
 	}
 	if err := x.rewriteLocation(res); err != nil {

@@ -3,6 +3,7 @@ package ingress
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -92,10 +93,11 @@ type exchange struct {
 	r        *http.Request
 	decision *auth.Decision
 	route    route.Verdict
-	peer     netip.Addr // invalid when the server does not tell
-	upgrade  bool       // a WebSocket handshake
-	lifted   bool       // OnGranted was called
-	status   int        // sent to the client; 0 = none
+	peer     netip.Addr    // invalid when the server does not tell
+	upgrade  bool          // a WebSocket handshake
+	lifted   bool          // OnGranted was called
+	status   int           // sent to the client; 0 = none
+	stream   io.ReadCloser // what the client sends on an extended CONNECT; nil otherwise
 
 	entry *lifecycle.Entry
 	grant grant

@@ -2,38 +2,45 @@ package ingress
 
 import (
 	"bufio"
-	"context"
 	"io"
-	"net"
 	"net/http"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // switchProtocols relays a WebSocket as raw bytes: no frame is parsed or buffered, so
 // extensions, close codes and message sizes are the two ends' own affair (contract 04 D10).
 func (x *exchange) switchProtocols(res *http.Response) error {
 	upstream, ok := res.Body.(io.ReadWriteCloser)
-	if !ok || !x.upgrade || !httpguts.HeaderValuesContainsToken(res.Header["Upgrade"], "websocket") {
-		// Nobody asked for this (threat row B2).
+	if !ok || !x.switched(res.Header) {
 		return errBrokenAnswer
 	}
+	for _, name := range [...]string{"Content-Length", "Transfer-Encoding", "Trailer"} {
+		delete(res.Header, name) // it is no message that follows
+	}
+	if x.stream != nil {
+		return x.openStream(res.Header, upstream)
+	}
+	return x.hijack(res.Header, upstream)
+}
+
+// hijack answers over HTTP/1.1 and carries the bytes of the connection.
+func (x *exchange) hijack(answer http.Header, upstream io.ReadWriteCloser) error {
 	header := x.w.Header()
-	x.copyResponseHeader(res.Header)
+	x.copyResponseHeader(answer)
 	header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
 
-	client, buffered, err := http.NewResponseController(x.w).Hijack()
+	conn, buffered, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {
 		return errBadUpgrade.Because(err)
 	}
-	defer func() { _ = client.Close() }()
 	x.status = http.StatusSwitchingProtocols
+	client := &clientConn{Conn: conn, buffered: buffered.Reader}
+	defer client.abort()
 
 	// From here on there is no HTTP answer to give: failures close both ends.
 	if err := writeSwitch(buffered.Writer, header); err != nil {
 		return nil
 	}
-	x.splice(client, buffered.Reader, upstream)
+	_ = x.splice(client, upstream)
 	return nil
 }
 
@@ -42,7 +49,7 @@ func writeSwitch(w *bufio.Writer, header http.Header) error {
 	if _, err := w.WriteString("HTTP/1.1 101 Switching Protocols\r\n"); err != nil {
 		return err
 	}
-	if err := header.WriteSubset(w, map[string]bool{"Content-Length": true, "Transfer-Encoding": true, "Trailer": true}); err != nil {
+	if err := header.Write(w); err != nil {
 		return err
 	}
 	if _, err := w.WriteString("\r\n"); err != nil {
@@ -51,40 +58,20 @@ func writeSwitch(w *bufio.Writer, header http.Header) error {
 	return w.Flush()
 }
 
-// splice copies both ways until one side ends or the sandbox's generation does, and
-// returns when both copies have ended.
-func (x *exchange) splice(client net.Conn, fromClient *bufio.Reader, upstream io.ReadWriteCloser) {
-	closeBoth := func() {
-		_ = client.Close()
-		_ = upstream.Close()
-	}
-	stop := context.AfterFunc(x.entry.Ctx, closeBoth)
-	defer stop()
+// openStream answers an extended CONNECT and carries the bytes of its stream. A WebSocket
+// that breaks resets the stream; one that ends, ends it (RFC 8441 §5).
+func (x *exchange) openStream(answer http.Header, upstream io.ReadWriteCloser) error {
+	x.copyResponseHeader(answer)
+	delete(x.w.Header(), "Sec-Websocket-Accept")
+	x.status = http.StatusOK
+	x.w.WriteHeader(http.StatusOK)
 
-	up := make(chan struct{})
-	go func() {
-		defer close(up)
-		copyCounted(upstream, fromClient, x.Metrics.received.Add)
-		closeBoth()
-	}()
-	copyCounted(client, upstream, x.Metrics.sent.Add)
-	closeBoth()
-	<-up
-}
-
-func copyCounted(dst io.Writer, src io.Reader, count func(float64)) {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
-	for {
-		n, err := src.Read(*buf)
-		if n > 0 {
-			if _, err := dst.Write((*buf)[:n]); err != nil {
-				return
-			}
-			count(float64(n))
-		}
-		if err != nil {
-			return
-		}
+	client := &clientStream{body: x.stream, w: x.w, rc: http.NewResponseController(x.w)}
+	if err := client.rc.Flush(); err != nil {
+		panic(http.ErrAbortHandler)
 	}
+	if err := x.splice(client, upstream); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
 }

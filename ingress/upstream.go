@@ -143,6 +143,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+// CloseWrite ends what goes to the sandbox on a switched connection.
+func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
+
 func (c *conn) Close() error {
 	c.pool.mu.Lock()
 	delete(c.pool.conns, c)

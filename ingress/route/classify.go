@@ -14,10 +14,14 @@ func (t *Table) Classify(r Request) Verdict {
 	if !ok {
 		return Verdict{Err: errAuthority}
 	}
-	// CONNECT and TRACE are refused before routing: no proxy core has to know how they
-	// desynchronise a pooled connection (threat row B3).
-	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+	// Plain CONNECT and TRACE are refused before routing: no proxy core has to know how
+	// they desynchronise a pooled connection (threat row B3).
+	connect := r.Method == http.MethodConnect
+	if r.Method == http.MethodTrace || (connect && r.Protocol == "") {
 		return Verdict{Err: errMethod}
+	}
+	if r.Protocol != "" && !(connect && strings.EqualFold(r.Protocol, "websocket")) {
+		return Verdict{Err: errProtocol}
 	}
 	if len(r.IngressTo) > 1 || len(r.IngressToLegacy) > 1 {
 		return Verdict{Err: errRepeatedHeader}
@@ -26,6 +30,15 @@ func (t *Table) Classify(r Request) Verdict {
 		return Verdict{Err: errPath}
 	}
 
+	v := t.classifyHost(authority, r)
+	if connect && v.Err == nil && v.Class != Proxy && v.Class != Gateway {
+		return Verdict{Err: errMethod} // WebSockets are the sandboxes' alone
+	}
+	return v
+}
+
+// classifyHost: what a path or a header means depends on the host (threat row R3).
+func (t *Table) classifyHost(authority Authority, r Request) Verdict {
 	switch kind, label := t.kind(authority); kind {
 	case sandboxHost:
 		return classifyLabel(label, r.Path)

@@ -19,19 +19,22 @@ var (
 // paths on API hosts reach nothing but the API, the exact proxy shape and an explicit
 // header route excepted; sandbox hosts never reach the API; what is dialled is in grammar.
 func FuzzClassify(f *testing.F) {
-	for _, seed := range [][5]string{
+	for _, seed := range [][6]string{
 		{"GET", "api.example.com", "", "/v1/sandboxes/x/proxy/80/a", ""},
+		{"CONNECT", "x-80.sb.example.com", "", "/a", "", "websocket"},
+		{"CONNECT", "api.example.com", "", "/health", "", "WebSocket"},
+		{"GET", "api.example.com", "", "/x/80", "", "connect-udp"},
 		{"DELETE", "api.example.com", "", "/v1/sandboxes/ID%2Fproxy%2F80", ""},
 		{"GET", "x-80.sb.example.com.:443", "", "/v1/sandboxes", "y-81"},
 		{"GET", "gw.example.com", "u@gw.example.com", "/x/80/x2qxvk/8b6de077a/a", ""},
 		{"GET", "[::1]:80", "", "/%2e%2e/docs", "https://a-b-8080-x2qxvk-8b6de077a.t"},
 		{"CONNECT", "x-1", "", "*", ""},
 	} {
-		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4])
+		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4], seed[5])
 	}
 	withWildcard, without := everything(f), anyHost(f)
-	f.Fuzz(func(t *testing.T, method, host, target, path, header string) {
-		r := route.Request{Method: method, Authority: host, TargetAuthority: target, Path: path}
+	f.Fuzz(func(t *testing.T, method, host, target, path, header, protocol string) {
+		r := route.Request{Method: method, Protocol: protocol, Authority: host, TargetAuthority: target, Path: path}
 		if header != "" {
 			r.IngressTo = []string{header}
 		}
@@ -56,6 +59,10 @@ func checkVerdict(t *testing.T, r route.Request, v route.Verdict, wildcard bool)
 		t.Fatalf("a sandbox host reaches something else: %+v", v)
 	}
 	sandbox := v.Class == route.Proxy || v.Class == route.Gateway
+	websocket := strings.EqualFold(r.Protocol, "websocket")
+	if (r.Method == "CONNECT" && !(sandbox && websocket)) || r.Method == "TRACE" || (r.Protocol != "" && r.Method != "CONNECT") {
+		t.Fatalf("%s with protocol %q got through: %+v", r.Method, r.Protocol, v)
+	}
 	if !sandbox {
 		if v.SandboxID != "" || v.Port != 0 || v.Form != route.FormNone || v.Path != "" {
 			t.Fatalf("a route without a sandbox class: %+v", v)

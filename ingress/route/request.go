@@ -10,6 +10,9 @@ import (
 // Request is all of a request that Classify may look at.
 type Request struct {
 	Method string
+	// Protocol is the :protocol of an HTTP/2 or HTTP/3 request, which only an extended
+	// CONNECT may have (RFC 8441, RFC 9220); "" = none.
+	Protocol string
 	// Authority is the protocol's own: the Host field of HTTP/1.1 or :authority.
 	Authority string
 	// TargetAuthority is the authority of an absolute-form target; "" in the other forms.
@@ -32,6 +35,7 @@ type Request struct {
 func FromHTTP(r *http.Request) Request {
 	req := Request{
 		Method:          r.Method,
+		Protocol:        protocol(r),
 		Authority:       r.Host,
 		HostFields:      r.Header["Host"],
 		IngressTo:       r.Header[wire.HeaderIngressTo],
@@ -59,4 +63,19 @@ func splitTarget(r *http.Request) (path, authority string) {
 		return "/", rest
 	}
 	return rest[slash:], rest[:slash]
+}
+
+// protocol finds the :protocol pseudo-header where the two server libraries leave it:
+// HTTP/2's in the header map, under a name that no HTTP/1.1 request can send, and HTTP/3's
+// in place of the version.
+func protocol(r *http.Request) string {
+	switch {
+	case r.ProtoMajor == 2:
+		if values := r.Header[":protocol"]; len(values) > 0 {
+			return values[0]
+		}
+	case r.ProtoMajor == 3 && r.Proto != "HTTP/3.0":
+		return r.Proto
+	}
+	return ""
 }

@@ -62,8 +62,9 @@ type Verdict struct {
 	// plain is the other reading of a uri route that looks signed; see Unsigned.
 	plain reading
 
-	// Err is set when the request is ambiguous or malformed (status 400), uses CONNECT
-	// or TRACE (405) or names a host that is not served (421). Class is then None, and no
+	// Err is set when the request is ambiguous or malformed (status 400), uses plain CONNECT
+	// or TRACE (405) or a protocol other than websocket (501), or names a host that is
+	// not served (421). Class is then None, and no
 	// handler but the error writer may act on the request.
 	Err *apierror.Error
 }

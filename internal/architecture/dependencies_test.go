@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 
 	// Adapters and programs.
 	"caddymodule": {
-		"config", "auth", "ingress", "ingress/route", "ingress/guard", "ingress/lane", "ingress/forwarded", "ingress/sign", "ingress/attempts", "lifecycle", "lifecycle/api", "lifecycle/docker",
+		"internal/extendedconnect", "config", "auth", "ingress", "ingress/route", "ingress/guard", "ingress/lane", "ingress/forwarded", "ingress/sign", "ingress/attempts", "lifecycle", "lifecycle/api", "lifecycle/docker",
 		"lifecycle/store", "lifecycle/renew", "logging",
 	},
 	"cmd/opensandbox-server": {"caddymodule", "config", "logging"},
@@ -67,7 +67,9 @@ var mayImport = map[string][]string{
 	"deploy/images":          {},
 	"test":                   {"lifecycle/docker"},
 
-	"internal/architecture": {},
+	"internal/architecture":    {},
+	"internal/extendedconnect": {},
+	"internal/websockettest":   {},
 }
 
 // only names the packages that may import a third-party tree at all.
