@@ -46,7 +46,6 @@ const parameter = "SANDBOX::INVALID_PARAMETER"
 
 func TestRefusedRequests(t *testing.T) {
 	b := started(t, func(o *lifecycle.Options) { o.MaxTimeout = 24 * time.Hour })
-	renewKey := "access.renew.extend.seconds"
 	for _, c := range []struct {
 		name   string
 		change change
@@ -54,6 +53,13 @@ func TestRefusedRequests(t *testing.T) {
 		code   string
 		text   string // part of the message
 	}{
+		{"idle blank", extension(idleKey, ""), 400, parameter, `Invalid extensions["access.idle.timeout.seconds"]:`},
+		{"idle too short", extension(idleKey, "59"), 400, parameter, idleKey},
+		{"idle too long", extension(idleKey, "86401"), 400, parameter, idleKey},
+		{"idle word", extension(idleKey, "1m"), 400, parameter, idleKey},
+		{"bound blank", extension(renewMaxKey, " "), 400, parameter, `Invalid extensions["access.renew.max.seconds"]:`},
+		{"bound too short", extension(renewMaxKey, "59"), 400, parameter, renewMaxKey},
+		{"bound too long", extension(renewMaxKey, "31622401"), 400, parameter, renewMaxKey},
 		{"renew blank", extension(renewKey, "  "), 400, parameter, `Invalid extensions["access.renew.extend.seconds"]:`},
 		{"renew word", extension(renewKey, "soon"), 400, parameter, renewKey},
 		{"renew signed", extension(renewKey, "+300"), 400, parameter, renewKey},
@@ -152,6 +158,10 @@ func TestAcceptedRequests(t *testing.T) {
 		"no timeout":            timeout(0),
 		"shortest renew":        extension("access.renew.extend.seconds", "300"),
 		"longest renew":         extension("access.renew.extend.seconds", "86400"),
+		"shortest idle":         extension(idleKey, " 60 "),
+		"longest idle":          extension(idleKey, "86400"),
+		"shortest bound":        extension(renewMaxKey, "60"),
+		"longest bound":         extension(renewMaxKey, "31622400"),
 		"blank pool":            extension("poolRef", " "),
 		"unknown extension":     extension("x", "y"),
 		"no resources":          func(r *lifecycle.CreateRequest) { r.Resources = nil },

@@ -19,6 +19,7 @@ func TestLabelsOfASandbox(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC)
 	got, err := labelsFor(lifecycle.Spec{
 		ID: testID, Image: "python:3.11", Entrypoint: []string{"python app.py"}, Timeout: 10 * time.Minute, RenewValue: "600",
+		RenewMax: 2 * time.Hour, IdleTimeout: 90 * time.Second,
 		Platform: &lifecycle.Platform{OS: "linux", Arch: "amd64"}, ExecdTokenSHA256: strings.Repeat("a", 64),
 		Metadata: map[string]string{"team": "a", "traefik.enable": "true", LabelID: "other"},
 	}, "edge-1", now)
@@ -35,6 +36,8 @@ func TestLabelsOfASandbox(t *testing.T) {
 		"opensandbox.io/platform-arch":               "amd64",
 		"opensandbox.io/snapshot-id":                 "",
 		"opensandbox.io/access-renew-extend-seconds": "600",
+		"opensandbox.io/access-renew-max-seconds":    "7200",
+		"opensandbox.io/access-idle-timeout-seconds": "90",
 		"opensandbox.io/embedding-proxy-port":        "",
 		"opensandbox.io/http-port":                   "",
 		"opensandbox.io/egress-auth-token":           "",
@@ -78,6 +81,7 @@ func TestSeedComesBack(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	spec := lifecycle.Spec{
 		ID: testID, Image: "python:3.11", Entrypoint: []string{"sh", "-c", "echo 'a b'"}, Timeout: time.Hour, RenewValue: "300",
+		RenewMax: 2 * time.Hour, IdleTimeout: 90 * time.Second,
 		Platform: &lifecycle.Platform{OS: "linux", Arch: "arm64"}, Metadata: map[string]string{"team": "ml", "caddy": "x", "empty": ""}, ExecdTokenSHA256: "x",
 	}
 	labels, err := labelsFor(spec, "edge-1", now)
@@ -88,6 +92,7 @@ func TestSeedComesBack(t *testing.T) {
 	require.Equal(t, lifecycle.Record{
 		ID: testID, Phase: lifecycle.Live, Image: "python:3.11", Platform: spec.Platform, Entrypoint: spec.Entrypoint, Metadata: spec.Metadata,
 		ExpiresAt: now.Add(time.Hour), RenewExtend: 5 * time.Minute, ExecdToken: true,
+		RenewMax: spec.RenewMax, IdleTimeout: spec.IdleTimeout,
 	}, got)
 }
 
@@ -125,6 +130,9 @@ func TestSeedIgnoresWhatItCannotBelieve(t *testing.T) {
 		"renew too small":  {LabelRenewExtend, "299"},
 		"renew too large":  {LabelRenewExtend, "86401"},
 		"renew negative":   {LabelRenewExtend, "-600"},
+		"bound too large":  {LabelRenewMax, "31622401"},
+		"idle too small":   {LabelIdleTimeout, "59"},
+		"idle text":        {LabelIdleTimeout, "1m"},
 		"snapshot path":    {LabelSnapshotID, "../../etc/passwd"},
 		"seed no JSON":     {LabelSeed, "{"},
 		"seed wrong types": {LabelSeed, `{"v":1,"metadata":["a"]}`},
