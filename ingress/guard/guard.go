@@ -209,12 +209,16 @@ func (g *Guard) judgeRequestLine(line []byte) bool {
 		g.part = unwatched // another reader stands before the parser, or the parser refuses it
 		return true
 	}
-	version, ok := bytes.CutPrefix(line[bytes.LastIndexByte(line, ' ')+1:], []byte("HTTP/1."))
+	end := bytes.LastIndexByte(line, ' ')
+	version, ok := bytes.CutPrefix(line[end+1:], []byte("HTTP/1."))
 	if !ok || len(version) != 1 || version[0] < '0' || version[0] > '9' {
 		return false
 	}
 	g.begun = true
 	g.part, g.head = fields, head{length: -1, old: version[0] == '0'}
+	if method := bytes.IndexByte(line, ' '); method < end {
+		g.head.target(line[method+1 : end])
+	}
 	return true
 }
 

@@ -12,6 +12,22 @@ type head struct {
 	host    bool
 	upgrade bool // asks for another protocol
 	old     bool // HTTP/1.0
+	// authority is that of an absolute target: the parser believes it, others the Host
+	// field, so they have to be the same (threat row R4).
+	authority []byte
+}
+
+// target takes the target of the request.
+func (h *head) target(target []byte) {
+	if len(target) == 0 || target[0] == '/' {
+		return
+	}
+	if _, rest, ok := bytes.Cut(target, []byte("://")); ok {
+		if end := bytes.IndexAny(rest, "/?#"); end >= 0 {
+			rest = rest[:end]
+		}
+		h.authority = bytes.Clone(rest)
+	}
 }
 
 // field takes one field line, without its end, and tells whether it may pass.
@@ -24,7 +40,7 @@ func (h *head) field(line []byte) bool {
 	case is(name, "host"):
 		first := !h.host
 		h.host = true
-		return first
+		return first && (h.authority == nil || bytes.EqualFold(h.authority, value))
 	case is(name, "content-length"):
 		first := h.length < 0 && !h.chunked
 		h.length, ok = decimal(value)

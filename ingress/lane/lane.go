@@ -1,0 +1,127 @@
+package lane
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Conn is a client's connection. Its reads are guarded (package guard), and clearing all
+// deadlines by SetDeadline tells the guard that the connection is hijacked.
+type Conn interface {
+	net.Conn
+	// HandBack gives the connection to the server it came from, as if it had just been
+	// accepted, with the bytes that were read and not used.
+	HandBack(unread []byte)
+}
+
+// Options configure a Lane.
+type Options struct {
+	// Serve answers a request and returns true, or returns false without having touched
+	// anything but the response's header: then the connection goes back. The context of
+	// the request ends when the client goes away or the handler returns. Required.
+	Serve func(http.ResponseWriter, *http.Request) bool
+	// IdleTimeout is how long a connection may wait for its next request, in force at the
+	// time of the call; the connection may live up to a quarter longer. nil = 30 s.
+	IdleTimeout func() time.Duration
+	// HeadTimeout bounds the time from the first byte of a head to its last. 0 = 10 s.
+	HeadTimeout time.Duration
+	Logger      *slog.Logger // nil = none
+}
+
+// Lane is a set of connections that were taken over. It is safe for concurrent use.
+type Lane struct {
+	opts     Options
+	draining atomic.Bool
+	wg       sync.WaitGroup
+
+	mu    sync.Mutex
+	conns map[*conn]struct{} // without the hijacked ones
+	empty chan struct{}      // closed when conns falls empty while draining
+}
+
+// New returns a lane without connections.
+func New(o Options) *Lane {
+	if o.IdleTimeout == nil {
+		o.IdleTimeout = func() time.Duration { return 30 * time.Second }
+	}
+	if o.HeadTimeout == 0 {
+		o.HeadTimeout = 10 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Lane{opts: o, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
+}
+
+// Take serves a connection from now on: first the request that was read by the server it
+// comes from and is still unanswered (nil = none), then unread, then what the client
+// sends. It waits for ready to be closed before it touches the connection (nil = at
+// once). It returns false, and does nothing, when the lane is closing.
+func (l *Lane) Take(c Conn, first *http.Request, unread []byte, ready <-chan struct{}) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.draining.Load() {
+		return false
+	}
+	one := newConn(l, c, unread)
+	l.conns[one] = struct{}{}
+	l.wg.Go(func() {
+		if ready != nil {
+			<-ready
+		}
+		one.serve(first)
+	})
+	return true
+}
+
+// forget takes out a connection that has ended, was hijacked or went back.
+func (l *Lane) forget(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, there := l.conns[c]; !there {
+		return
+	}
+	delete(l.conns, c)
+	if len(l.conns) == 0 && l.draining.Load() {
+		close(l.empty)
+	}
+}
+
+// Shutdown takes no more connections, closes the idle ones and lets every other one end
+// after its current request. It returns when all have ended, or with ctx's error.
+// Hijacked connections are their handlers' own.
+func (l *Lane) Shutdown(ctx context.Context) error {
+	l.mu.Lock()
+	if !l.draining.Swap(true) && len(l.conns) == 0 {
+		close(l.empty)
+	}
+	for c := range l.conns {
+		c.wake()
+	}
+	l.mu.Unlock()
+	select {
+	case <-l.empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close ends all connections but the hijacked ones at once and waits for every handler
+// to return.
+func (l *Lane) Close() {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = l.Shutdown(ended)
+	l.mu.Lock()
+	for c := range l.conns {
+		c.abort()
+	}
+	l.mu.Unlock()
+	l.wg.Wait()
+}
