@@ -1,7 +1,7 @@
 // Package apierror is the one error that crosses the HTTP boundary: it carries
 // status, code and message (contract 01 §4), and one writer turns it into
-// {"code","message"}. Every package that can fail a client's request returns it;
-// nothing else writes an error body. The package imports nothing of ours.
+// {"code","message"}, or into a small page for people. Every package that can fail a
+// client's request returns it; nothing else writes an error body. The package imports nothing of ours.
 package apierror
 
 import (
@@ -73,17 +73,39 @@ func From(err error) *Error {
 	return New(http.StatusInternalServerError, Unknown, "The server failed to handle the request; its log has the cause.").Because(err)
 }
 
+// Answer answers with err: a small page for a person in front of a browser (Navigates),
+// what Write writes for everybody else.
+func Answer(w http.ResponseWriter, r *http.Request, err error) {
+	if Navigates(r) {
+		writePage(w, r, patient(From(err)))
+		return
+	}
+	Write(w, err)
+}
+
 // Write answers with err. Headers already set on w stay; the body is always JSON
 // with top-level "code" and "message" (contract 01 §4.3), whatever the method.
 func Write(w http.ResponseWriter, err error) {
-	e := From(err)
+	e := patient(From(err))
 	body, _ := json.Marshal(struct {
 		Code    string   `json:"code"`
 		Message string   `json:"message"`
 		Detail  []Detail `json:"detail,omitempty"`
 	}{e.Code, e.Message, e.Detail})
+	write(w, e, "application/json", body)
+}
+
+// patient makes every 503 say when to come back (contract 04 D5).
+func patient(e *Error) *Error {
+	if e.Status == http.StatusServiceUnavailable && e.RetryAfter == 0 {
+		return e.Retry(1)
+	}
+	return e
+}
+
+func write(w http.ResponseWriter, e *Error, contentType string, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")

@@ -146,5 +146,5 @@ func (a *Authenticator) Refuse(w http.ResponseWriter, r *http.Request, err *apie
 	if err.Status == http.StatusUnauthorized {
 		a.opts.CORS.Apply(w.Header(), r)
 	}
-	apierror.Write(w, err)
+	apierror.Answer(w, r, err)
 }

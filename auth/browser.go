@@ -39,8 +39,13 @@ func (a *Authenticator) knownHost(host string) (route.Authority, *apierror.Error
 	return authority, nil
 }
 
-// sameOrigin compares an Origin with the authority the request was sent to. The scheme
-// is not compared: who terminates TLS in front is not known here.
+// SameOrigin tells whether an Origin field names the authority that the client used. The
+// scheme is not compared: who terminates TLS in front need not be known.
+func SameOrigin(origin, host string) bool {
+	authority, ok := route.ParseAuthority(host)
+	return ok && sameOrigin(origin, authority)
+}
+
 func sameOrigin(origin string, authority route.Authority) bool {
 	scheme, host, ok := strings.Cut(origin, "://")
 	if !ok {

@@ -20,6 +20,11 @@ func NewCORS(origins ...string) *CORS {
 	return &CORS{origins: lower}
 }
 
+// Trusts tells whether the operator lets pages of an origin use credentials.
+func (c *CORS) Trusts(origin string) bool {
+	return c != nil && slices.Contains(c.origins, strings.ToLower(origin))
+}
+
 // IsPreflight reports whether a browser asks for permission before a request.
 func IsPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
@@ -44,7 +49,7 @@ func (c *CORS) Apply(h http.Header, r *http.Request) {
 	if origin == "" {
 		return
 	}
-	if slices.Contains(c.origins, strings.ToLower(origin)) {
+	if c.Trusts(origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
 		return
