@@ -68,6 +68,9 @@ func (a *Authenticator) Authenticate(r *http.Request, v route.Verdict) (Decision
 	if v.Err != nil {
 		return Decision{}, v.Err
 	}
+	if err := checkReplay(r); err != nil {
+		return Decision{}, err
+	}
 	d := Decision{Route: v, Origin: a.opts.Proxies.Read(r)}
 	keyErr := a.matchKey(r, &d)
 	switch v.Class {

@@ -13,6 +13,7 @@ const (
 	CodeInvalidKey      = "INVALID_API_KEY"
 	CodeForeignOrigin   = "GENERAL::FOREIGN_ORIGIN"
 	CodeMisdirectedHost = "GENERAL::MISDIRECTED_REQUEST"
+	CodeTooEarly        = "GENERAL::TOO_EARLY"
 	CodeUndecided       = "GENERAL::UNAUTHENTICATED_ROUTE"
 )
 
@@ -30,6 +31,8 @@ var (
 		"The API key is not valid. Check the value of the "+wire.DisplayAPIKey+" header.")
 	errForeignOrigin = apierror.New(http.StatusForbidden, CodeForeignOrigin,
 		"This server runs without an API key and refuses requests that a web page of another origin makes. Configure a key to allow them.")
+	errTooEarly = apierror.New(http.StatusTooEarly, CodeTooEarly,
+		"The request came before the TLS handshake was complete and could be a repetition by somebody else. Send it again on this connection.")
 	errMisdirectedHost = apierror.New(http.StatusMisdirectedRequest, CodeMisdirectedHost,
 		"This server runs without an API key and answers to addresses, localhost and configured hosts only. Add the host to the public hosts or configure a key.")
 )
