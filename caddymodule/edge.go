@@ -36,7 +36,7 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 		return nil, err
 	}
 	proxy, err := ingress.New(ingress.Options{
-		Directory: s.opened.directory, Upstreams: s.opened.upstreams, Table: effective.table, Keys: effective.keySet,
+		Directory: s.opened.directory, Upstreams: s.opened.upstreams, Core: ingress.Core(c.Ingress.Core), Table: effective.table, Keys: effective.keySet,
 		Toucher: s.opened.renewal, CORS: effective.cors,
 		CodePrefix:         strings.ToUpper(s.opened.service.RuntimeName()),
 		ForwardCredentials: c.Server.ForwardCreds,

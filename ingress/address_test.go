@@ -35,7 +35,7 @@ func TestOwnAddress(t *testing.T) {
 	require.NoError(t, err)
 	table, err := route.NewTable(route.Settings{})
 	require.NoError(t, err)
-	h, err := ingress.New(ingress.Options{Directory: e, Toucher: e, Upstreams: e.upstreams, Table: table, Keys: auth.NewKeys()})
+	h, err := ingress.New(ingress.Options{Directory: e, Toucher: e, Upstreams: e.upstreams, Core: core, Table: table, Keys: auth.NewKeys()})
 	require.NoError(t, err)
 	for peer, touches := range map[string]int64{"192.0.2.1:5": 1, netip.AddrPortFrom(addr, 5).String(): 0, "not an address": 1} {
 		before := e.touches.Load()

@@ -40,7 +40,9 @@ func (x *exchange) relay(res *http.Response, body *requestBody) {
 // known length is the server's own, when the handler returns.
 func (x *exchange) copyBody(res *http.Response) error {
 	flusher := http.NewResponseController(x.w)
-	if res.ContentLength < 0 {
+	ahead, _ := res.Body.(interface{ Ready() bool })
+	ready := func() bool { return ahead != nil && ahead.Ready() }
+	if res.ContentLength < 0 && !ready() {
 		// An event stream may stay silent for long after its head.
 		if err := flush(flusher); err != nil {
 			return err
@@ -57,7 +59,7 @@ func (x *exchange) copyBody(res *http.Response) error {
 			}
 			x.Metrics.sent.Add(float64(n))
 			written += int64(n)
-			if written != res.ContentLength {
+			if written != res.ContentLength && err != io.EOF && !ready() {
 				if err := flush(flusher); err != nil {
 					return err
 				}

@@ -7,31 +7,38 @@ import (
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/ingress/upstream"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
 // Codes of errors made here. SANDBOX_NOT_FOUND, SANDBOX_NOT_READY and
 // SANDBOX_NOT_RUNNING follow the runtime's prefix, e.g. "DOCKER::SANDBOX_NOT_FOUND".
 const (
-	CodeConnectionFailed   = "BACKEND_CONNECTION_FAILED"
-	CodeResponseTimeout    = "BACKEND_RESPONSE_TIMEOUT"
-	CodeRedirectRefused    = "BACKEND_REDIRECT_REFUSED"
-	CodeMissingExecdToken  = "MISSING_EXECD_ACCESS_TOKEN"
-	CodeInvalidExecdToken  = "INVALID_EXECD_ACCESS_TOKEN"
-	CodeSignedNotSupported = "SANDBOX::API_NOT_SUPPORTED"
-	CodeKeyInQuery         = "GENERAL::CREDENTIAL_IN_QUERY"
-	CodeBadQuery           = "GENERAL::INVALID_QUERY"
-	CodeNotFound           = "GENERAL::NOT_FOUND"
+	CodeConnectionFailed  = "BACKEND_CONNECTION_FAILED"
+	CodeResponseTimeout   = "BACKEND_RESPONSE_TIMEOUT"
+	CodeRedirectRefused   = "BACKEND_REDIRECT_REFUSED"
+	CodeMissingExecdToken = "MISSING_EXECD_ACCESS_TOKEN"
+	CodeInvalidExecdToken = "INVALID_EXECD_ACCESS_TOKEN"
+	CodeKeyInQuery        = "GENERAL::CREDENTIAL_IN_QUERY"
+	CodeBadQuery          = "GENERAL::INVALID_QUERY"
+	CodeBadPath           = "GENERAL::INVALID_PATH"
+	CodeNotFound          = "GENERAL::NOT_FOUND"
+	CodeCrossSite         = "GENERAL::CROSS_SITE_REQUEST"
+	CodeWorkerScript      = "GENERAL::WORKER_SCRIPT_REFUSED"
 )
 
 var (
 	errNotSandbox = apierror.New(http.StatusNotFound, CodeNotFound, "There is nothing here.")
-	errSigned     = apierror.New(http.StatusBadRequest, CodeSignedNotSupported,
-		"Signed routes are not supported by this server yet. Use the unsigned endpoint of the sandbox.")
 	errKeyInQuery = apierror.New(http.StatusBadRequest, CodeKeyInQuery,
 		"The query holds an API key, which must not reach a sandbox. Remove it.")
 	errBadQuery = apierror.New(http.StatusBadRequest, CodeBadQuery,
 		"The query holds bytes that must be percent-encoded.")
+	errBadPath = apierror.New(http.StatusBadRequest, CodeBadPath,
+		"The path holds bytes that must be percent-encoded.")
+	errCrossSite = apierror.New(http.StatusForbidden, CodeCrossSite,
+		"A page of another site made this request with your cookies. Open the application itself, or have the operator set ingress.cross_site = \"allow\".")
+	errWorker = apierror.New(http.StatusForbidden, CodeWorkerScript,
+		"Service workers are not available here, because several sandboxes share this web origin. Use a wildcard route.")
 	errBadUpgrade = apierror.New(http.StatusBadRequest, apierror.Unknown,
 		"This is no valid WebSocket handshake: it must be a GET without a body, with Connection: Upgrade, over HTTP/1.1.")
 	errMissingToken = apierror.New(http.StatusUnauthorized, CodeMissingExecdToken,
@@ -51,14 +58,8 @@ var (
 // errClientGone is the cause when the client left first: nobody is there to be answered.
 var errClientGone = errors.New("the client closed the request")
 
-// dialError marks failures before any byte of the request was sent.
-type dialError struct{ err error }
-
-func (e *dialError) Error() string { return "dial: " + e.err.Error() }
-func (e *dialError) Unwrap() error { return e.err }
-
 func isDial(err error) bool {
-	var dial *dialError
+	var dial *upstream.DialError
 	return errors.As(err, &dial)
 }
 

@@ -83,7 +83,7 @@ func newHandlerBehindAuth(t testing.TB, e *edge) (http.Handler, *ingress.Handler
 	table, err := route.NewTable(route.Settings{APIHosts: []string{host}, WildcardBase: base, URI: true, Header: true})
 	require.NoError(t, err)
 	keys := auth.NewKeys()
-	h, err := ingress.New(ingress.Options{Directory: e, Upstreams: e.upstreams, Table: table, Keys: keys})
+	h, err := ingress.New(ingress.Options{Directory: e, Upstreams: e.upstreams, Table: table, Keys: keys, Core: core})
 	require.NoError(t, err)
 	a, err := auth.New(auth.Options{Table: table, Keys: keys})
 	require.NoError(t, err)
@@ -141,21 +141,6 @@ func TestResolution(t *testing.T) {
 	require.Equal(t, 404, res.StatusCode)
 	require.Equal(t, "KUBERNETES::SANDBOX_NOT_FOUND", code(t, body))
 	require.Zero(t, e.touches.Load(), "nothing was granted")
-}
-
-func TestSignedRoutesAreRefusedByName(t *testing.T) {
-	e := newEdge(t)
-	var got seen
-	e.sandbox(t, "my-sandbox", got.handler, 8080)
-	for _, f := range []form{
-		{host: "my-sandbox-8080-x2qxvk-8b6de077a." + base},
-		{host: host, header: "my-sandbox-8080-x2qxvk-8b6de077a"},
-	} {
-		res, body := e.do(t, f.request(t, e, "GET", "/", nil))
-		require.Equal(t, 400, res.StatusCode)
-		require.Equal(t, ingress.CodeSignedNotSupported, code(t, body))
-	}
-	require.Zero(t, got.count())
 }
 
 // A path that merely looks signed belongs to the application, which sees it whole.

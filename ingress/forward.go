@@ -1,14 +1,10 @@
 package ingress
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
-	"strings"
 
-	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/ingress/upstream"
 )
 
 // statusClientGone is what metrics count when nobody waited for the answer.
@@ -24,11 +20,11 @@ func (x *exchange) forward() error {
 	body := newRequestBody(x)
 	defer body.end()
 
-	sent, err := x.attempt(body)
-	if err != nil && !sent && outdated(err, x.entry) {
+	err := x.attempt(body)
+	if err != nil && isDial(err) && outdated(err, x.entry) {
 		// The sandbox moved between lookup and first byte: once more with what is known now.
 		if err = x.resolve(); err == nil {
-			_, err = x.attempt(body)
+			err = x.attempt(body)
 		}
 	}
 	if err == nil {
@@ -56,104 +52,55 @@ func (x *exchange) closeIfUnread(body *requestBody) {
 	}
 }
 
-// attempt is one round trip to the entry that was resolved. sent is false when the
-// sandbox got no byte of the request.
-func (x *exchange) attempt(body *requestBody) (sent bool, err error) {
-	up, err := x.Upstreams.of(x.entry)
+// attempt is one round trip to the entry that was resolved. An error is an
+// *upstream.DialError when the sandbox got no byte of the request.
+func (x *exchange) attempt(body *requestBody) error {
+	peer := &peer{x: x}
+	defer peer.release()
+	out, err := x.outgoing(body, peer)
 	if err != nil {
-		return false, err
+		return err
 	}
-	ctx, cancel := context.WithCancelCause(x.r.Context())
-	defer cancel(nil)
-	cut := x.cutWith(x.entry, cancel)
-	defer cut.release()
-
-	trace := &trace{x: x}
-	out := x.outgoing(httptrace.WithClientTrace(ctx, trace.hooks()), body)
-	res, err := up.transport.RoundTrip(out)
-	sent = trace.stop()
+	res, err := x.Upstreams.RoundTrip(x.r.Context(), x.Core, out)
 	if err != nil {
-		return sent, causeOf(ctx, x.entry, err)
+		return err
 	}
 	defer func() { _ = res.Body.Close() }()
+	x.touchHead(res.StatusCode)
 
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		return sent, x.switchProtocols(res)
+		return x.switchProtocols(res)
 	}
 	if res.StatusCode < http.StatusOK || res.StatusCode > 999 || x.mistaken(res.StatusCode) {
-		return sent, errBrokenAnswer // net/http would panic on such a status
+		return errBrokenAnswer // net/http would panic on such a status
 	}
 	if err := x.rewriteLocation(res); err != nil {
-		return sent, err
+		return err
 	}
 	x.relay(res, body)
-	return sent, nil
-}
-
-// causeOf tells why a round trip failed when it was us who ended it.
-func causeOf(ctx context.Context, e *lifecycle.Entry, err error) error {
-	if e.Ctx.Err() != nil {
-		return ended(e)
-	}
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return err
+	return nil
 }
 
 // outgoing is the request as the sandbox gets it.
-func (x *exchange) outgoing(ctx context.Context, body *requestBody) *http.Request {
-	address := x.addr.String()
-	out := (&http.Request{
-		Method:        x.r.Method,
-		URL:           &url.URL{Scheme: "http", Host: address, RawQuery: x.r.URL.RawQuery, ForceQuery: x.r.URL.ForceQuery},
-		Host:          address,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        x.requestHeader(),
-		ContentLength: x.r.ContentLength,
-	}).WithContext(ctx)
-	setPath(out.URL, x.route.Path)
+func (x *exchange) outgoing(body *requestBody, peer *peer) (*upstream.Request, error) {
+	for i := range len(x.route.Path) {
+		if c := x.route.Path[i]; c <= ' ' || c == 0x7f {
+			return nil, errBadPath // HTTP/2 can carry what ends a line of HTTP/1.1
+		}
+	}
+	out := &upstream.Request{
+		Entry:  x.entry,
+		Addr:   x.addr,
+		Method: x.r.Method,
+		Path:   x.route.Path,
+		Query:  x.r.URL.RawQuery,
+		Mark:   x.r.URL.ForceQuery,
+		Host:   x.upstreamHost(),
+		Header: x.requestHeader(),
+		Peer:   peer,
+	}
 	if x.r.ContentLength != 0 {
-		out.Body = body
-		out.Trailer = body.announce()
+		out.Body, out.Length, out.Trailer = body, x.r.ContentLength, body.announce()
 	}
-	return out
-}
-
-// setPath makes the transport write the escaped path exactly as it is. In general that
-// is what Opaque is for, but net/url reads an opaque "//a" as an authority; there the
-// path has to be one that net/url would have written itself, so bytes that are
-// illegal in a URL anyway are encoded.
-func setPath(u *url.URL, path string) {
-	if !strings.HasPrefix(path, "//") {
-		u.Opaque = path
-		return
-	}
-	u.RawPath = path
-	if decoded, err := url.PathUnescape(path); err == nil {
-		u.Path = decoded
-		if u.EscapedPath() == path {
-			return
-		}
-	}
-	u.RawPath = encodeIllegal(path)
-	u.Path, _ = url.PathUnescape(u.RawPath)
-}
-
-func encodeIllegal(path string) string {
-	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	for i := range len(path) {
-		switch c := path[i]; {
-		case c >= 0x7f, c <= ' ', strings.IndexByte("\"<>\\^`{|}#?", c) >= 0:
-			b.WriteByte('%')
-			b.WriteByte(hex[c>>4])
-			b.WriteByte(hex[c&15])
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
+	return out, nil
 }

@@ -11,7 +11,11 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/ingress/access"
+	"github.com/opensandbox-edge/edge/ingress/attempts"
+	"github.com/opensandbox-edge/edge/ingress/isolation"
 	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/ingress/sign"
 	"github.com/opensandbox-edge/edge/internal/quote"
 	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
@@ -25,15 +29,21 @@ type Directory interface {
 	Confirm(ctx context.Context, e *lifecycle.Entry) error
 }
 
-// Toucher is told of every request that was granted access; it must not block.
-type Toucher interface{ Touch(e *lifecycle.Entry) }
-
 // Options configure a Handler. Zero values are usable where not said otherwise.
 type Options struct {
 	Directory Directory    // required
 	Upstreams *Upstreams   // required; outlives the handler
+	Core      Core         // what carries requests; "" = upstream.Direct
 	Table     *route.Table // required; the one the requests were classified with
 	Keys      *auth.Keys   // required; never forwarded to a sandbox
+
+	// Signatures verifies signed routes; nil = there are no keys. Attempts bounds the
+	// guessing of signatures; it outlives the handler (nil = it does not).
+	Signatures *sign.Policy
+	Attempts   *attempts.Limiter
+	// RequireSecure lets nobody in without an access token or a signed route, but for
+	// requests to a daemon that asks for its own token.
+	RequireSecure bool
 
 	Toucher Toucher // nil = accesses are not counted
 	// CORS is the policy on the ports of our own daemons; applications on other ports
@@ -54,6 +64,13 @@ type Options struct {
 	Wait       time.Duration
 	MaxWaiting int
 	AutoResume bool
+	// Isolation keeps sandboxes of one web origin apart.
+	Isolation isolation.Mode
+	// AllowCrossSite lets other sites' pages open WebSockets and change things with the
+	// user's cookies.
+	AllowCrossSite bool
+	// PreserveHost sends the client's Host to the sandbox instead of the sandbox's address.
+	PreserveHost bool
 	// OnGranted is called once access is granted and before a byte of the body is read.
 	// A server adapter lifts its idle timeouts there: sandbox traffic may be silent for hours.
 	OnGranted func(http.ResponseWriter, *http.Request)
@@ -77,6 +94,9 @@ func New(o Options) (*Handler, error) {
 	if o.CodePrefix == "" {
 		o.CodePrefix = "DOCKER"
 	}
+	if o.Attempts == nil {
+		o.Attempts = attempts.New()
+	}
 	if o.Metrics == nil {
 		o.Metrics = newMetrics()
 	}
@@ -93,15 +113,19 @@ type exchange struct {
 	r        *http.Request
 	decision *auth.Decision
 	route    route.Verdict
-	peer     netip.Addr    // invalid when the server does not tell
 	upgrade  bool          // a WebSocket handshake
+	stream   io.ReadCloser // what the client sends on an extended CONNECT; nil otherwise
 	lifted   bool          // OnGranted was called
 	status   int           // sent to the client; 0 = none
-	stream   io.ReadCloser // what the client sends on an extended CONNECT; nil otherwise
+	origin   [4]string     // values of the X-Forwarded fields that the sandbox gets
 
 	entry *lifecycle.Entry
-	grant grant
-	addr  netip.AddrPort // of the upstream
+	// grant is how access was granted, and proven that a credential was shown for it.
+	grant  access.Answer
+	proven bool
+	addr   netip.AddrPort // of the upstream
+
+	touches touches
 }
 
 // ServeHTTP carries a request whose verdict is Proxy or Gateway into its sandbox.
@@ -122,7 +146,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{Handler: h, w: w, r: r, decision: decision, route: decision.Route}
-	x.peer = peerAddr(r)
 	auth.EnsureRequestID(w.Header(), r)
 
 	done := h.Metrics.begin(x)
@@ -140,6 +163,9 @@ func (x *exchange) serve() error {
 		return nil
 	}
 	if err := x.checkRequest(); err != nil {
+		return err
+	}
+	if err := x.checkBrowser(); err != nil {
 		return err
 	}
 	if err := x.enter(); err != nil {
@@ -162,7 +188,7 @@ func (x *exchange) fail(err error) {
 	if x.ownDaemon() {
 		x.CORS.Apply(x.w.Header(), x.r)
 	}
-	apierror.Write(x.w, e)
+	apierror.Answer(x.w, x.r, e)
 }
 
 // logFailure writes what the sandbox did wrong as a warning, and what the client did for

@@ -82,11 +82,13 @@ func newEdgeBehind(t testing.TB, proxies *forwarded.Proxies, changes ...change) 
 	require.NoError(t, err)
 	keys := auth.NewKeys(auth.Key{Name: "main", Value: secret.New(apiKey)})
 	d := new(directory)
-	o := ingress.Options{Directory: d, Toucher: d, Table: table, Keys: keys, CORS: auth.NewCORS()}
+	o := ingress.Options{Directory: d, Toucher: d, Table: table, Keys: keys, CORS: auth.NewCORS(), Core: core}
 	for _, c := range changes {
 		c(&o)
 	}
-	o.Upstreams = ingress.NewUpstreams(d, o.Metrics)
+	if o.Upstreams == nil {
+		o.Upstreams = ingress.NewUpstreams(d, o.Metrics)
+	}
 	h, err := ingress.New(o)
 	require.NoError(t, err)
 	a, err := auth.New(auth.Options{Table: table, Keys: keys, Proxies: proxies})

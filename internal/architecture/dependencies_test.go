@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	// Pure decisions.
 	"ingress/route":     {},
 	"ingress/forwarded": {"ingress/route"},
+	"ingress/isolation": {},
 	"ingress/sign":      {},
 	"ingress/access":    {"ingress/sign"},
 	"ingress/attempts":  {"ingress/sign"},
@@ -48,18 +49,20 @@ var mayImport = map[string][]string{
 	"lifecycle/api":         {"lifecycle", "auth", "ingress/route", "ingress/sign"},
 
 	// The client's side of HTTP/1.1 knows no sandboxes.
-	"ingress/guard": {},
-	"ingress/lane":  {"ingress/guard"},
+	"ingress/guard":    {},
+	"ingress/h1":       {},
+	"ingress/upstream": {"lifecycle", "ingress/h1"},
+	"ingress/lane":     {"ingress/guard"},
 
 	// The data plane sees the control plane through the directory's entries alone.
-	"ingress": {"lifecycle", "auth", "ingress/route", "ingress/sign", "ingress/access", "ingress/attempts"},
+	"ingress": {"lifecycle", "auth", "ingress/isolation", "ingress/upstream", "ingress/h1", "ingress/route", "ingress/sign", "ingress/access", "ingress/attempts"},
 
 	// The daemon in the sandbox imports nothing from the server.
 	"execd": {},
 
 	// Adapters and programs.
 	"caddymodule": {
-		"internal/extendedconnect", "config", "auth", "ingress", "ingress/route", "ingress/guard", "ingress/lane", "ingress/forwarded", "ingress/sign", "ingress/attempts", "lifecycle", "lifecycle/api", "lifecycle/docker",
+		"internal/extendedconnect", "config", "auth", "ingress", "ingress/route", "ingress/guard", "ingress/lane", "ingress/forwarded", "ingress/isolation", "ingress/sign", "ingress/attempts", "lifecycle", "lifecycle/api", "lifecycle/docker",
 		"lifecycle/store", "lifecycle/renew", "logging",
 	},
 	"cmd/opensandbox-server": {"caddymodule", "config", "logging"},

@@ -1,4 +1,4 @@
-package ingress
+package upstream
 
 import (
 	"bufio"
@@ -6,20 +6,18 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strconv"
 	"sync"
+
+	"github.com/opensandbox-edge/edge/ingress/h1"
 )
 
-var errFraming = errors.New("the answer's length is ambiguous: Content-Length and Transfer-Encoding contradict or hide each other")
-
 // framing reads answers off an upstream connection and knows where each ends (threat row
-// B3). A sandbox may send more than it announced, and net/http would take the rest for
+// B2). A sandbox may send more than it announced, and net/http would take the rest for
 // the answer to the next request, perhaps another client's. So bytes that nobody asked
 // for end the connection: its reader sees them as EOF, with the last byte of the answer
 // where they are already there, which keeps net/http from pooling it.
 //
-// It hands on every byte as it is and leaves judging an answer to net/http; what it
-// cannot read itself it passes through up to the end of the connection.
+// It hands on every byte as it is, and refuses the heads that the direct core refuses.
 type framing struct {
 	in *bufio.Reader
 
@@ -35,7 +33,9 @@ type framing struct {
 	err    error  // comes after out
 	left   int64  // of a sized body or chunk
 	inLine bool   // in the middle of a line longer than the buffer
-	answer answerHead
+	answer h1.Extent
+	minor  int
+	status int
 }
 
 type phase uint8
@@ -50,19 +50,6 @@ const (
 	atEnd     // of an answer, once out is handed on
 	toTheLast // no further structure
 )
-
-// answerHead is what the fields of a head say about the body.
-type answerHead struct {
-	status     int
-	http10     bool
-	length     string
-	hasLength  bool
-	badLength  bool
-	encodings  int
-	chunked    bool
-	lastFrames bool // the last field was one of these two
-	mustClose  bool
-}
 
 func newFraming(c net.Conn) *framing { return &framing{in: bufio.NewReader(c)} }
 
@@ -148,11 +135,11 @@ func (f *framing) finish() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked, f.wrote = false, false
-	if f.answer.mustClose || f.in.Buffered() > 0 {
+	if f.answer.Last || f.in.Buffered() > 0 {
 		f.ended, f.phase = true, atEnd
 		return io.EOF
 	}
-	f.phase, f.answer = atStatus, answerHead{}
+	f.phase, f.answer = atStatus, h1.Extent{}
 	return nil
 }
 
@@ -169,109 +156,81 @@ func (f *framing) nextLine() error {
 	f.out, f.err = line, err
 	continued := f.inLine
 	f.inLine = !whole
-	if continued {
-		return nil
+	text := string(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")))
+	if whole && !bytes.HasSuffix(line, []byte("\r\n")) {
+		f.answer.Last = true
 	}
-	text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-	switch f.phase {
-	case atStatus:
-		f.statusLine(text)
-	case inHead:
-		err = f.headLine(text, whole)
-	case inChunkSize:
-		f.chunkSize(text, whole)
-	case inTrailer:
-		if len(text) == 0 && whole {
-			f.phase = atEnd
+	err = nil
+	switch {
+	case f.phase == inChunkSize:
+		f.chunkSize(text, whole && !continued)
+	case continued:
+		if !h1.ValidText(text) {
+			err = h1.ErrMalformed
 		}
+	case f.phase == atStatus:
+		err = f.statusLine(text)
+	case f.phase == inHead:
+		err = f.headLine(text, whole)
+	case f.phase == inTrailer && text == "" && whole:
+		f.phase = atEnd
 	}
-	if errors.Is(err, errFraming) {
+	if err != nil {
 		f.out, f.err = nil, err
-		return err
 	}
-	return nil
+	return err
 }
 
-func (f *framing) statusLine(text []byte) {
-	proto, rest, _ := bytes.Cut(text, []byte(" "))
-	code, _, _ := bytes.Cut(bytes.TrimLeft(rest, " "), []byte(" "))
-	status, err := strconv.Atoi(string(code))
-	if err != nil || len(code) != 3 || !bytes.HasPrefix(proto, []byte("HTTP/")) {
-		f.phase = toTheLast
-		return
-	}
-	f.phase, f.answer = inHead, answerHead{status: status, http10: string(proto) != "HTTP/1.1"}
+func (f *framing) statusLine(text string) (err error) {
+	f.minor, f.status, err = h1.ParseStatus(text)
+	f.phase, f.answer = inHead, h1.Extent{Last: f.answer.Last}
+	return err
 }
 
-func (f *framing) headLine(text []byte, whole bool) error {
-	a := &f.answer
-	if len(text) == 0 && whole {
+func (f *framing) headLine(text string, whole bool) error {
+	if text == "" && whole {
 		return f.endOfHead()
 	}
-	if len(text) == 0 || text[0] == ' ' || text[0] == '\t' { // goes on with the field before
-		if a.lastFrames {
-			return errFraming
-		}
-		return nil
+	name, value, err := h1.ParseField(text)
+	if err != nil {
+		return err
 	}
-	name, value, _ := bytes.Cut(text, []byte(":"))
-	bare := bytes.TrimSpace(name)
-	isLength, isEncoding := bytes.EqualFold(bare, []byte("Content-Length")), bytes.EqualFold(bare, []byte("Transfer-Encoding"))
-	a.lastFrames = isLength || isEncoding
-	if a.lastFrames && (len(bare) != len(name) || !whole) {
-		return errFraming
-	}
-	switch text := string(bytes.TrimSpace(value)); {
-	case isLength:
-		a.badLength = a.badLength || (a.hasLength && a.length != text)
-		a.length, a.hasLength = text, true
-	case isEncoding:
-		a.encodings++
-		a.chunked = len(text) == len("chunked") && bytes.EqualFold([]byte(text), []byte("chunked"))
-	}
-	return nil
+	return f.answer.Field(name, value)
 }
 
-// endOfHead decides how the body is delimited, as net/http does (RFC 9112 §6.3).
+// endOfHead decides how the body is delimited.
 func (f *framing) endOfHead() error {
-	a := &f.answer
-	if a.encodings > 0 && (a.hasLength || a.http10) {
-		return errFraming
-	}
 	f.mu.Lock()
 	head := f.head
 	f.mu.Unlock()
-	length, err := strconv.ParseUint(a.length, 10, 62)
-	switch {
-	case a.status == 101:
+	if err := f.answer.End(f.minor, f.status, head); err != nil {
+		return err
+	}
+	switch f.answer.Kind {
+	case h1.Tunnel, h1.ToEnd:
 		f.phase = toTheLast
-	case a.status/100 == 1:
-		f.phase = atStatus // the real answer follows
-	case head, a.status == 204, a.status == 304:
-		// What these announce must not come, and may come all the same, also later.
-		f.phase = atEnd
-		a.mustClose = head || a.encodings > 0 || (a.hasLength && a.length != "0")
-	case a.encodings == 1 && a.chunked:
+	case h1.Chunked:
 		f.phase = inChunkSize
-	case a.encodings > 0, !a.hasLength, a.badLength, err != nil:
-		f.phase = toTheLast
-	case length == 0:
-		f.phase = atEnd
+	case h1.Sized:
+		f.phase, f.left = inBody, f.answer.Length
 	default:
-		f.phase, f.left = inBody, int64(length)
+		f.phase = atEnd
+		if f.status < 200 {
+			f.phase = atStatus // the real answer follows
+		}
 	}
 	return nil
 }
 
-func (f *framing) chunkSize(text []byte, whole bool) {
-	digits, _, _ := bytes.Cut(text, []byte(";"))
-	size, err := strconv.ParseUint(string(bytes.TrimRight(digits, " \t")), 16, 62)
+// chunkSize leaves judging a wrong size to net/http, which then reads no further.
+func (f *framing) chunkSize(text string, whole bool) {
+	size, err := h1.ParseChunk(text)
 	switch {
 	case err != nil || !whole:
 		f.phase = toTheLast
 	case size == 0:
 		f.phase = inTrailer
 	default:
-		f.phase, f.left = inChunk, int64(size)+2 // with its line end
+		f.phase, f.left = inChunk, size+2 // with its line end
 	}
 }

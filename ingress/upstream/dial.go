@@ -1,9 +1,10 @@
-package ingress
+package upstream
 
 import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -18,46 +19,39 @@ const (
 
 // dial connects to one port of the sandbox. Between connect and first byte it makes sure
 // that the address still is this sandbox's: while the event was on its way the engine
-// may have given it to another one (threat row K9).
-func (up *upstream) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// may have given it to another one (threat row K9). Every error is a *DialError.
+func (p *pool) dial(ctx context.Context, addr netip.AddrPort) (*net.TCPConn, error) {
 	started := time.Now()
-	c, err := up.connect(ctx, network, address)
+	c, err := p.connect(ctx, addr)
+	p.owner.options.Connected(time.Since(started), err)
 	if err != nil {
-		up.owner.metrics.connectFailed.Inc()
-		return nil, &dialError{err}
+		return nil, &DialError{err}
 	}
-	up.owner.metrics.connectSeconds.Observe(time.Since(started).Seconds())
-	if err := up.owner.confirm(ctx, up.entry); err != nil {
-		_ = c.Close()
-		return nil, &dialError{err}
+	if err = p.owner.options.Confirm(ctx, p.entry); err == nil && p.ctx.Err() != nil {
+		err = p.cause()
 	}
-	if up.entry.Ctx.Err() != nil {
-		_ = c.Close()
-		return nil, &dialError{up.cause()}
-	}
-	tracked, err := up.add(c)
 	if err != nil {
 		_ = c.Close()
-		return nil, &dialError{err}
+		return nil, &DialError{err}
 	}
-	return tracked, nil
+	return c.(*net.TCPConn), nil
 }
 
 // connect tries again for a bounded time while the port is refused. Nothing has been
 // sent then, so that is the one failure that is safe to repeat for every request.
-func (up *upstream) connect(ctx context.Context, network, address string) (net.Conn, error) {
+func (p *pool) connect(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(up.ctx, func() { cancel(up.cause()) })()
+	defer context.AfterFunc(p.ctx, func() { cancel(p.cause()) })()
 
 	deadline := time.Now()
-	if address == up.execd {
-		deadline = deadline.Add(up.owner.patience)
+	if addr == p.execd {
+		deadline = deadline.Add(p.owner.options.ExecdPatience)
 	}
 	dialer := net.Dialer{Timeout: dialTimeout}
 	pauses := backoff.Backoff{First: firstDialPause, Most: maxDialPause}
 	for {
-		c, err := dialer.DialContext(ctx, network, address)
+		c, err := dialer.DialContext(ctx, "tcp", addr.String())
 		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !time.Now().Before(deadline) {
 			return c, err
 		}
