@@ -4,20 +4,14 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
-	"github.com/opensandbox-edge/edge/ingress/route"
 	"github.com/opensandbox-edge/edge/internal/wire"
-	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
 // checkRequest refuses what must not be carried to any sandbox.
 func (x *exchange) checkRequest() error {
-	if x.route.Signature != "" && x.route.Form != route.FormURI {
-		return errSigned
-	}
 	if err := x.checkQuery(x.r.URL.RawQuery); err != nil {
 		return err
 	}
@@ -59,16 +53,10 @@ func (x *exchange) queryCarriesKey(s string) bool {
 
 // checkAccess decides at the edge, before anything is dialled.
 func (x *exchange) checkAccess() error {
-	// No sandbox demands access verification yet, so what looks like a signature in a path
-	// is the application's.
-	x.route = x.route.Unsigned()
-	if err := x.checkToken(); err != nil {
+	if err := x.checkSecure(); err != nil {
 		return err
 	}
-	if x.grant == grantNone {
-		x.grant = grantOpen
-	}
-	return nil
+	return x.checkToken()
 }
 
 // checkToken asks for the token of the sandbox's daemon: it may have been replaced by the
@@ -89,32 +77,13 @@ func (x *exchange) checkToken() error {
 	if len(sent) > 1 || subtle.ConstantTimeCompare(sum[:], want[:]) != 1 {
 		return errInvalidToken
 	}
-	x.grant = grantCredential
+	x.proven = true
 	return nil
 }
 
 // isPing is execd's liveness question, which tells nothing and needs no token.
 func (x *exchange) isPing() bool {
 	return x.r.Method == http.MethodGet && x.route.Path == "/ping" && !x.upgrade
-}
-
-// touch counts an access. It comes after access was granted (threat row X5), and a
-// sandbox that calls itself does not keep itself alive.
-func (x *exchange) touch() {
-	if x.Toucher == nil {
-		return
-	}
-	if skip := x.r.Header[wire.HeaderAccessRenew]; len(skip) > 0 && skip[0] == "skip" {
-		return
-	}
-	if isOwnAddress(x.entry, x.peer) {
-		return
-	}
-	x.Toucher.Touch(x.entry)
-}
-
-func isOwnAddress(e *lifecycle.Entry, peer netip.Addr) bool {
-	return peer.IsValid() && e.Address.IsValid() && e.Address.Unmap() == peer
 }
 
 // carriesCredential tells whether the client showed a key or token, good or bad, that
@@ -135,13 +104,4 @@ func (x *exchange) carriesCredential() bool {
 		}
 	}
 	return false
-}
-
-// peerAddr is the address at the other end of the connection.
-func peerAddr(r *http.Request) netip.Addr {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap().WithZone("")
 }

@@ -1,14 +1,6 @@
 package ingress
 
-// grant is what opened a sandbox to a request.
-type grant uint8
-
-// The grants. The zero value is "not yet".
-const (
-	grantNone       grant = iota
-	grantOpen             // the sandbox demands nothing on this port
-	grantCredential       // a token of the sandbox, or the API key where it opens sandboxes
-)
+import "github.com/opensandbox-edge/edge/ingress/access"
 
 // enter leads the request to a sandbox that takes it. Nobody without access is waited
 // for or wakes a sandbox (threat row A7).
@@ -26,10 +18,10 @@ func (x *exchange) admit() (granted bool, err error) {
 	if err := x.lookup(); err != nil {
 		return false, err
 	}
-	x.grant = grantNone
+	x.grant, x.proven = access.CheckSignature, x.decision.Allowed
 	refused, unready := x.checkAccess(), x.ready()
 	switch {
-	case x.HideExistence && (refused != nil || unready != nil && x.grant != grantCredential):
+	case x.HideExistence && (refused != nil || unready != nil && !x.proven):
 		return false, x.notFound()
 	case unready != nil && refused != nil:
 		return false, unready // what is not ready says so first (contract 04 §6)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/opensandbox-edge/edge/ingress/access"
 	"github.com/opensandbox-edge/edge/ingress/route"
 )
 
@@ -27,6 +28,8 @@ type Metrics struct {
 	connectFailed  prometheus.Counter
 	received, sent prometheus.Counter
 	aborted        prometheus.Counter
+
+	refused [access.Answers]prometheus.Counter // nil for answers that grant
 
 	waiting prometheus.Gauge
 	waits   *prometheus.CounterVec
@@ -97,7 +100,16 @@ func newMetrics() *Metrics {
 			m.requests[form][class] = requests.WithLabelValues(name, className(class))
 		}
 	}
-	m.collectors = []prometheus.Collector{requests, durations, bytes, m.inFlight, m.connectSeconds, m.connectFailed, m.aborted, m.waiting, m.waits}
+	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: ns, Subsystem: "access", Name: "refused_total",
+		Help: "Requests that a sandbox's access verification refused, by reason; withheld = not told right from wrong, because too many signatures were guessed.",
+	}, []string{"reason"})
+	for answer := range access.Answers {
+		if !answer.Granted() && answer != access.CheckSignature {
+			m.refused[answer] = refused.WithLabelValues(answer.String())
+		}
+	}
+	m.collectors = []prometheus.Collector{refused, requests, durations, bytes, m.inFlight, m.connectSeconds, m.connectFailed, m.aborted, m.waiting, m.waits}
 	return m
 }
 

@@ -1,0 +1,117 @@
+package ingress_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/ingress"
+	"github.com/opensandbox-edge/edge/lifecycle"
+)
+
+// exact sends a request and returns every byte of the answer.
+func (e *edge) exact(t testing.TB, request string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+	require.NoError(t, err)
+	defer func() { _ = c.Close() }()
+	_, err = io.WriteString(c, request)
+	require.NoError(t, err)
+	answer, err := io.ReadAll(c)
+	require.NoError(t, err)
+	lines := strings.Split(string(answer), "\r\n")
+	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "Date:") }), "\r\n")
+}
+
+// hidden are the sandboxes that a stranger must not tell from one that does not exist.
+var hidden = map[string]lifecycle.Entry{
+	"refused":          {State: lifecycle.Running, SecureSum: tokenSum(accessToken)},
+	"daemon refused":   {State: lifecycle.Running, ExecdTokenSum: tokenSum("T")},
+	"starting":         {State: lifecycle.Pending},
+	"starting, secure": {State: lifecycle.Pending, SecureSum: tokenSum(accessToken)},
+	"paused":           {State: lifecycle.Paused},
+	"ended, secure":    {State: lifecycle.Terminated, SecureSum: tokenSum(accessToken)},
+}
+
+func TestHiddenExistence(t *testing.T) {
+	e := newEdge(t, withKeys(signing(t)), func(o *ingress.Options) { o.HideExistence = true })
+	addr, dialled := rawBackend(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	end := []string{"Connection: close", "X-Request-ID: r"}
+	all := append(forms("44772"), signedForms(44772, "zzzzzz", "00000000a")...)
+	unknown := map[string]string{}
+	for _, f := range all {
+		unknown[f.name] = e.exact(t, f.head("GET", "/files", end...)+"\r\n")
+		require.Contains(t, unknown[f.name], " 404 ")
+	}
+	for name, entry := range hidden {
+		entry.ID = id
+		e.publish(t, entry, addr, 44772)
+		for _, f := range all {
+			require.Equal(t, unknown[f.name], e.exact(t, f.head("GET", "/files", end...)+"\r\n"), "%s, %s", name, f.name)
+		}
+		e.Remove(id, lifecycle.ErrGone)
+	}
+	require.Zero(t, dialled())
+	require.Zero(t, e.touches.Load())
+
+	// Who has a credential is told the truth.
+	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Paused, SecureSum: tokenSum(accessToken)}, addr, 8080)
+	res, _ := e.raw(t, direct("8080").head("GET", "/", append(end, "OpenSandbox-Secure-Access: "+accessToken)...)+"\r\n")
+	require.Equal(t, 409, res.StatusCode)
+}
+
+// Without the option a sandbox that is not ready says so before it says no, and neither is
+// waited for.
+func TestNotReadyComesBeforeRefused(t *testing.T) {
+	e := newEdge(t, withKeys(signing(t)))
+	addr, _ := rawBackend(t, "")
+	for state, status := range map[lifecycle.State]int{
+		lifecycle.Pending: 503, lifecycle.Paused: 409, lifecycle.Terminated: 409, lifecycle.Running: 401,
+	} {
+		e.publish(t, lifecycle.Entry{ID: id, State: state, SecureSum: tokenSum(accessToken)}, addr, 8080)
+		began := time.Now()
+		res, _ := e.do(t, direct("8080").request(t, e, "GET", "/", nil))
+		require.Equal(t, status, res.StatusCode, state)
+		require.Less(t, time.Since(began), eventually)
+	}
+	require.Zero(t, e.touches.Load())
+}
+
+// BenchmarkExistence shows the medians that a stranger can measure with hide_existence,
+// of sandboxes that are asked for in turn.
+func BenchmarkExistence(b *testing.B) {
+	e := newEdge(b, withKeys(signing(b)), func(o *ingress.Options) { o.HideExistence = true })
+	addr, _ := rawBackend(b, "")
+	requests := map[string]*http.Request{}
+	took := map[string][]time.Duration{}
+	ask := func(name, id string) {
+		requests[name] = form{host: id + "-44772." + base}.request(b, e, "GET", "/files", nil)
+	}
+	ask("unknown", "nobody")
+	for name, entry := range hidden {
+		entry.ID = fmt.Sprintf("s%d", len(requests))
+		e.publish(b, entry, addr, 44772)
+		ask(name, entry.ID)
+	}
+	for b.Loop() {
+		for name, r := range requests {
+			began := time.Now()
+			res, _ := e.do(b, r)
+			took[name] = append(took[name], time.Since(began))
+			if res.StatusCode != 404 {
+				b.Fatal(name, res.StatusCode)
+			}
+		}
+	}
+	for name, all := range took {
+		slices.Sort(all)
+		b.ReportMetric(float64(all[len(all)/2].Nanoseconds()), strings.NewReplacer(" ", "-", ",", "").Replace(name)+"-ns")
+	}
+}
