@@ -98,7 +98,7 @@ func (x *exchange) carriesCredential() bool {
 			return true
 		}
 		for _, v := range values {
-			if x.Keys.Carries(v) {
+			if x.holdsKey(name, v) {
 				return true
 			}
 		}

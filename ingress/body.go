@@ -94,7 +94,7 @@ func (b *requestBody) announce() http.Header {
 func (b *requestBody) fillTrailer() {
 	for name := range b.trailer {
 		for _, v := range b.x.r.Trailer[name] {
-			if !b.x.Keys.Carries(v) {
+			if !b.x.holdsKey(name, v) {
 				b.trailer[name] = append(b.trailer[name], v)
 			}
 		}

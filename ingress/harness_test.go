@@ -167,6 +167,16 @@ func (f form) request(t testing.TB, e *edge, method, path string, body io.Reader
 	return r
 }
 
+// cookies are what a sandbox's plain cookies become on this form.
+func (f form) cookies(plain ...string) []string {
+	for i, c := range plain {
+		if f.prefix != "" {
+			plain[i] = c + "; Path=" + f.prefix + "/"
+		}
+	}
+	return plain
+}
+
 func direct(port string) form { return forms(port)[0] }
 
 // do sends a request and reads the whole answer.

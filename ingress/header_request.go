@@ -11,36 +11,92 @@ import (
 	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
-// requestHeader is what the sandbox gets: the client's end-to-end headers without our
-// own and without our keys. Hop-by-hop removal comes first and ours are set last, so
-// that "Connection: X-Forwarded-For" removes nothing of ours (threat row B4).
+// requestHeader is eachRequestHeader as a map. A User-Agent of the transport's own is
+// prevented by an empty entry.
 func (x *exchange) requestHeader() http.Header {
-	in := x.r.Header
-	out := make(http.Header, len(in)+4)
-	for name, values := range in {
-		if isHopByHop(name) || x.withheld(name) || namedByConnection(in, name) {
-			continue
-		}
-		if values = x.withoutKeys(name, values); len(values) > 0 {
-			out[name] = values
-		}
-	}
-	if _, ok := out["User-Agent"]; !ok {
-		out["User-Agent"] = nil // the transport would add its own
-	}
-	if httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
-		out["Te"] = []string{"trailers"}
-	}
-	if x.upgrade {
-		out["Connection"], out["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
-	}
-	x.setForwarded(out)
+	out := make(http.Header, len(x.r.Header)+5)
+	out["User-Agent"] = nil
+	x.eachRequestHeader(func(name string, values []string) { out[name] = values })
 	return out
 }
 
+// The fields that are the same in every request that has them.
+var (
+	teTrailers        = []string{"trailers"}
+	connectionUpgrade = []string{"Upgrade"}
+	upgradeWebSocket  = []string{"websocket"}
+)
+
+// eachRequestHeader yields the fields the sandbox gets, each name once and Host aside
+// (upstreamHost): the client's end-to-end fields without our own and without our keys.
+// Hop-by-hop removal comes first and ours are set last, so that "Connection:
+// X-Forwarded-For" removes nothing of ours (threat row B4). Values are only to be read.
+func (x *exchange) eachRequestHeader(yield func(name string, values []string)) {
+	in := x.r.Header
+	named := in["Connection"]
+	if namesNothing(named) {
+		named = nil
+	}
+	for name, values := range in {
+		if isHopByHop(name) || x.withheld(name) || named != nil && httpguts.HeaderValuesContainsToken(named, name) {
+			continue
+		}
+		if values = x.passing(name, values); len(values) > 0 {
+			yield(name, values)
+		}
+	}
+	if te := in["Te"]; te != nil && httpguts.HeaderValuesContainsToken(te, "trailers") {
+		yield("Te", teTrailers)
+	}
+	if x.upgrade {
+		yield("Connection", connectionUpgrade)
+		yield("Upgrade", upgradeWebSocket)
+	}
+	// What the client said about its origin was withheld; trusted proxies were believed.
+	x.origin = [...]string{x.decision.For(), x.decision.Host, x.decision.Scheme, x.route.Prefix}
+	for i, name := range [...]string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"} {
+		if x.origin[i] != "" {
+			yield(name, x.origin[i:i+1:i+1])
+		}
+	}
+}
+
+// passing returns the values of one field that may pass: the same slice when all may.
+func (x *exchange) passing(name string, values []string) []string {
+	for i, v := range values {
+		if clean, ok := x.passes(name, v); ok && clean == v {
+			continue
+		}
+		kept := append([]string(nil), values[:i]...)
+		for _, v := range values[i:] {
+			if clean, ok := x.passes(name, v); ok {
+				kept = append(kept, clean)
+			}
+		}
+		return kept
+	}
+	return values
+}
+
+// passes returns what may pass of one value; what needs no change stays the same string.
+func (x *exchange) passes(name, value string) (string, bool) {
+	if !x.ForwardCredentials && x.isolation().Withholds(name, value) {
+		return "", false
+	}
+	return x.withoutKeys(name, value)
+}
+
+// upstreamHost is the Host that the sandbox gets.
+func (x *exchange) upstreamHost() string {
+	if x.PreserveHost {
+		return x.decision.Host
+	}
+	return x.addr.String()
+}
+
 // isHopByHop tells headers that end at the edge. Host is among them because the one the
-// sandbox sees is the upstream's, and names with a colon because HTTP/2 pseudo-headers
-// can end up in the map.
+// sandbox sees is set by us, and names with a colon because HTTP/2 pseudo-headers can end
+// up in the map.
 func isHopByHop(name string) bool {
 	switch name {
 	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
@@ -50,9 +106,24 @@ func isHopByHop(name string) bool {
 	return strings.IndexByte(name, ':') >= 0
 }
 
+// namesNothing tells the Connection fields of nearly all messages, which name no field
+// that is not hop-by-hop by itself.
+func namesNothing(values []string) bool {
+	switch len(values) {
+	case 0:
+		return true
+	case 1:
+		switch values[0] {
+		case "keep-alive", "Keep-Alive", "close", "Upgrade", "upgrade":
+			return true
+		}
+	}
+	return false
+}
+
 func namedByConnection(h http.Header, name string) bool {
 	values := h["Connection"]
-	return len(values) > 0 && httpguts.HeaderValuesContainsToken(values, name)
+	return !namesNothing(values) && httpguts.HeaderValuesContainsToken(values, name)
 }
 
 // withheld tells headers that are for the edge alone. Names that only differ in
@@ -83,58 +154,6 @@ func isForwarding(name string) bool {
 		return true
 	}
 	return strings.HasPrefix(name, "X-Forwarded-")
-}
-
-// withoutKeys drops values that equal an API key, whatever the header (threat row C2).
-func (x *exchange) withoutKeys(name string, values []string) []string {
-	for i, v := range values {
-		if x.clean(name, v) {
-			continue
-		}
-		kept := append([]string(nil), values[:i]...)
-		for _, v := range values[i:] {
-			if name == "Sec-Websocket-Protocol" {
-				v = x.cleanList(v)
-			}
-			if v != "" && x.clean(name, v) {
-				kept = append(kept, v)
-			}
-		}
-		return kept
-	}
-	return values
-}
-
-func (x *exchange) clean(name, value string) bool {
-	if name == "Sec-Websocket-Protocol" {
-		return x.cleanList(value) == value
-	}
-	return !x.Keys.Carries(value)
-}
-
-// cleanList drops keys from a comma-separated list: browsers smuggle credentials as subprotocols.
-func (x *exchange) cleanList(value string) string {
-	items := strings.Split(value, ",")
-	kept := items[:0]
-	for _, item := range items {
-		if !x.Keys.Carries(strings.TrimSpace(item)) {
-			kept = append(kept, item)
-		}
-	}
-	return strings.TrimSpace(strings.Join(kept, ","))
-}
-
-// setForwarded tells the application where the request really came from, as far as
-// trusted proxies are believed. What anybody else said about that was withheld.
-func (x *exchange) setForwarded(out http.Header) {
-	if chain := x.decision.For(); chain != "" {
-		out["X-Forwarded-For"] = []string{chain}
-	}
-	out["X-Forwarded-Host"] = []string{x.decision.Host}
-	out["X-Forwarded-Proto"] = []string{x.decision.Scheme}
-	if x.route.Prefix != "" {
-		out["X-Forwarded-Prefix"] = []string{x.route.Prefix}
-	}
 }
 
 // trailerAllowed tells request trailers that may pass: what is not allowed as a header

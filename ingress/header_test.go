@@ -1,6 +1,7 @@
 package ingress_test
 
 import (
+	"encoding/base64"
 	"io"
 	"net"
 	"net/http"
@@ -46,6 +47,10 @@ func TestWhatNeverReachesASandbox(t *testing.T) {
 				"X-Several: keep",
 				"X-Several: Bearer "+apiKey,
 				"X-Near: "+apiKey+"x",
+				"X-Scheme: ApiKey "+apiKey,
+				"X-Basic: Basic "+base64.StdEncoding.EncodeToString([]byte(apiKey+":")),
+				"X-Basic-Too: basic "+base64.StdEncoding.EncodeToString([]byte("user:"+apiKey)),
+				"X-Basic-Other: Basic "+base64.StdEncoding.EncodeToString([]byte("user:password")),
 				"Sec-WebSocket-Protocol: chat, "+apiKey+", v2",
 				"X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil", "X-Forwarded-Proto: gopher",
 				"X-Forwarded-Prefix: /evil", "X-Forwarded-Port: 1", "Forwarded: for=evil", "X-Real-IP: 6.6.6.6",
@@ -65,13 +70,14 @@ func TestWhatNeverReachesASandbox(t *testing.T) {
 			}
 			for _, name := range []string{
 				"Opensandbox-Ingress-To", "Open-Sandbox-Ingress", "Opensandbox-Secure-Access", "Opensandbox-Access-Renew",
-				"X-Execd-Access-Token", "Opensandbox-Egress-Auth", "X-Custom", "X-Named", "Proxy-Authorization", "Keep-Alive",
+				"X-Execd-Access-Token", "Opensandbox-Egress-Auth", "X-Custom", "X-Scheme", "X-Basic", "X-Basic-Too", "X-Named", "Proxy-Authorization", "Keep-Alive",
 				"Http2-Settings", "Upgrade", "Connection", "Forwarded", "X-Real-Ip", "X-Forwarded-Port", "User-Agent", "Accept-Encoding",
 			} {
 				require.NotContains(t, r.Header, name)
 			}
 			require.Equal(t, []string{"keep"}, r.Header["X-Several"])
 			require.Equal(t, []string{"chat, v2"}, r.Header["Sec-Websocket-Protocol"])
+			require.NotEmpty(t, r.Header.Get("X-Basic-Other"))
 			require.Equal(t, apiKey+"x", r.Header.Get("X-Near"))
 			require.Equal(t, "trailers", r.Header.Get("TE"))
 			require.Equal(t, "text/html", r.Header.Get("Accept"))
@@ -108,6 +114,8 @@ func TestTokensReachOnlyTheirDaemon(t *testing.T) {
 	require.NotContains(t, r.Header, execd)
 	r = sentAs(t, e, &got, direct("18080"), "18080", egress+": "+apiKey)
 	require.NotContains(t, r.Header, egress)
+	r = sentAs(t, e, &got, direct("44772"), "44772", execd+": "+apiKey+", T")
+	require.Equal(t, "T", r.Header.Get(execd), "a list of both")
 }
 
 func TestCookiesAndAuthorization(t *testing.T) {
@@ -121,8 +129,15 @@ func TestCookiesAndAuthorization(t *testing.T) {
 			passes := forward || f.name != "direct"
 			require.Equal(t, passes, r.Header.Get("Cookie") != "", f.name)
 			require.Equal(t, passes, r.Header.Get("Authorization") != "", f.name)
-			r = sentAs(t, e, &got, f, "8080", "Authorization: Bearer "+apiKey)
-			require.NotContains(t, r.Header, "Authorization", f.name)
+			for _, scheme := range []string{"Bearer " + apiKey, apiKey, "Basic " + base64.StdEncoding.EncodeToString([]byte(apiKey+":x"))} {
+				r = sentAs(t, e, &got, f, "8080", "Authorization: "+scheme, "Cookie: token="+apiKey)
+				require.NotContains(t, r.Header, "Authorization", f.name)
+				require.NotContains(t, r.Header, "Cookie", f.name)
+			}
+			if passes {
+				r = sentAs(t, e, &got, f, "8080", `Cookie: a=1; token="`+apiKey+`"; b=2`)
+				require.Equal(t, "a=1; b=2", r.Header.Get("Cookie"), f.name)
+			}
 		}
 	}
 }
@@ -158,7 +173,8 @@ func TestTrailers(t *testing.T) {
 		r := f.request(t, e, "POST", "/", io.MultiReader(strings.NewReader("body")))
 		r.Trailer = http.Header{
 			"X-Checksum": {"abc"}, "X-Key": {apiKey}, "Open-Sandbox-Api-Key": {apiKey}, "X-Forwarded-For": {"6.6.6.6"},
-			"Opensandbox-Ingress-To": {"x-1"}, "Authorization": {"Basic eA=="}, "X-Execd-Access-Token": {"T"},
+			"Opensandbox-Ingress-To": {"x-1"}, "Authorization": {"Basic eA=="}, "X-Execd-Access-Token": {"T"}, "X-Scheme": {"Bearer " + apiKey},
+			"Cookie": {"a=1"}, "Opensandbox-Secure-Access": {"K"}, "Opensandbox-Egress-Auth": {"E"}, "X_Forwarded_Host": {"evil"},
 		}
 		res, body := e.do(t, r)
 		require.Equal(t, "answer", body)
@@ -171,7 +187,7 @@ func TestTrailers(t *testing.T) {
 		delete(trailer, "X-Checksum")
 		for name, values := range trailer {
 			require.Empty(t, values, name)
-			require.Equal(t, "X-Key", name)
+			require.Contains(t, []string{"X-Key", "X-Scheme"}, name)
 		}
 	}
 }
@@ -226,7 +242,7 @@ func TestResponseHeaders(t *testing.T) {
 		r.Header.Set("Origin", "https://evil.example")
 		res, body := e.do(t, r)
 		require.Equal(t, "not gzip at all", body, "encodings pass as they are")
-		require.Equal(t, []string{"a=1", "b=2"}, res.Header["Set-Cookie"])
+		require.Equal(t, f.cookies("a=1", "b=2"), res.Header["Set-Cookie"])
 		require.NotContains(t, res.Header, "X-Secret")
 		require.NotContains(t, res.Header, "Keep-Alive")
 		require.Equal(t, []string{"e2e-1"}, res.Header["X-Request-Id"])

@@ -13,6 +13,13 @@ import (
 // across redirects, so a hostile sandbox could have the API key handed out
 // (threat rows C1, C4).
 func (x *exchange) rewriteLocation(res *http.Response) error {
+	// Neither of these makes a program send anything anywhere; they only have to be right,
+	// and to keep the upstream's address to themselves.
+	for _, name := range []string{"Content-Location", "Refresh"} {
+		if values := res.Header[name]; len(values) > 0 {
+			res.Header[name] = []string{x.publicTarget(name, values[0])}
+		}
+	}
 	locations := res.Header["Location"]
 	if len(locations) == 0 {
 		return nil
@@ -26,16 +33,38 @@ func (x *exchange) rewriteLocation(res *http.Response) error {
 	return nil
 }
 
+// publicTarget translates the address in a Content-Location, or in a Refresh: "5; url=/x".
+func (x *exchange) publicTarget(name, value string) string {
+	if name != "Refresh" {
+		return x.publicLocation(value)
+	}
+	start := strings.IndexAny(value, ";,") + 1
+	if start == 0 {
+		return value
+	}
+	rest := strings.TrimLeft(value[start:], " \t")
+	if len(rest) < len("url") || !strings.EqualFold(rest[:len("url")], "url") {
+		return value
+	}
+	rest = strings.TrimLeft(rest[len("url"):], " \t")
+	target, ok := strings.CutPrefix(rest, "=")
+	if !ok {
+		return value
+	}
+	return value[:start] + " url=" + x.publicLocation(strings.Trim(target, " \t\"'"))
+}
+
 // publicLocation translates what the application meant: it believes that it sits at the
 // root of the upstream's authority. Anything that is not plainly that stays as it is.
 func (x *exchange) publicLocation(location string) string {
 	if hasControl(location) {
 		return location
 	}
-	if rest, ok := cutAuthority(location, x.addr.String()); ok {
-		location = rest
-	} else if rest, ok := cutAuthority(location, x.addr.Addr().String()); ok && x.addr.Port() == 80 {
-		location = rest
+	for _, own := range x.ownAuthorities() {
+		if rest, ok := cutAuthority(location, own.scheme, own.authority); ok {
+			location = rest
+			break
+		}
 	}
 	if !isRootRelative(location) || x.route.Prefix == "" || x.underPrefix(location) {
 		return location
@@ -43,10 +72,26 @@ func (x *exchange) publicLocation(location string) string {
 	return x.route.Prefix + location
 }
 
-// cutAuthority removes scheme and authority when they name the upstream, whose address
-// is nobody's business. A path that would read as another authority is left alone.
-func cutAuthority(location, authority string) (rest string, ok bool) {
-	rest, ok = strings.CutPrefix(location, "http:")
+// origin is a scheme and an authority.
+type origin struct{ scheme, authority string }
+
+// ownAuthorities are what the application may take for its own: the upstream's address,
+// which is nobody's business, and the client's Host when it is passed on.
+func (x *exchange) ownAuthorities() []origin {
+	own := []origin{{"http", x.addr.String()}}
+	if x.addr.Port() == 80 {
+		own = append(own, origin{"http", strings.TrimSuffix(x.addr.String(), ":80")})
+	}
+	if x.PreserveHost {
+		own = append(own, origin{"http", x.decision.Host}, origin{x.decision.Scheme, x.decision.Host})
+	}
+	return own
+}
+
+// cutAuthority removes scheme and authority when they are the given ones. A path that
+// would read as another authority is left alone.
+func cutAuthority(location, scheme, authority string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(location, scheme+":")
 	if !ok {
 		rest = location
 	}

@@ -127,7 +127,7 @@ func TestWebSocketOverEveryProtocol(t *testing.T) {
 				require.NoError(t, err)
 				defer func() { _ = c.CloseNow() }()
 				require.Equal(t, "v2", c.Subprotocol())
-				require.Equal(t, []string{"a=1", "b=2"}, res.Header["Set-Cookie"])
+				require.Equal(t, f.cookies("a=1", "b=2"), res.Header["Set-Cookie"])
 				require.Contains(t, res.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate", "negotiated end to end")
 				require.Equal(t, "ws-1", res.Header.Get("X-Request-ID"))
 				require.NotContains(t, res.Header, "Content-Length")

@@ -1,0 +1,35 @@
+package ingress
+
+import (
+	"net/http"
+
+	"github.com/opensandbox-edge/edge/auth"
+)
+
+// checkBrowser refuses what only a page that means harm makes a browser ask for, whatever
+// the protocol version: service workers on origins with several sandboxes (threat row
+// W3), and requests of other sites that act with the user's cookies (threat row W5).
+func (x *exchange) checkBrowser() error {
+	if x.isolation().Worker(x.r.Header) {
+		return errWorker
+	}
+	if x.AllowCrossSite || len(x.r.Header["Cookie"]) == 0 || !x.upgrade && isSafe(x.r.Method) {
+		return nil
+	}
+	for _, origin := range x.r.Header["Origin"] {
+		if auth.SameOrigin(origin, x.decision.Host) || x.ownDaemon() && x.CORS.Trusts(origin) {
+			continue
+		}
+		return errCrossSite
+	}
+	return nil
+}
+
+// isSafe tells methods that change nothing (RFC 9110 §9.2.1).
+func isSafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return true
+	}
+	return false
+}

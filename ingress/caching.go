@@ -1,0 +1,87 @@
+package ingress
+
+import (
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/opensandbox-edge/edge/ingress/route"
+)
+
+// routingFields are what an answer on a header route depends on beside its URL: all
+// sandboxes have the same ones there.
+const routingFields = "OpenSandbox-Ingress-To, OPEN-SANDBOX-INGRESS, OpenSandbox-Secure-Access"
+
+// guardCaches keeps shared caches from giving an answer to somebody without access
+// (threat row C6), and pages from telling others a signed address (threat row A6).
+func (x *exchange) guardCaches(h http.Header) {
+	if x.route.Form == route.FormHeader {
+		h["Vary"] = append(slices.Clip(h["Vary"]), routingFields)
+	}
+	if x.proven {
+		makePrivate(h)
+	}
+	if x.route.Signature != "" && !keepsReferrer(h["Referrer-Policy"]) {
+		h["Referrer-Policy"] = []string{"same-origin"}
+	}
+}
+
+// makePrivate adds Cache-Control: private and takes away what would overrule it.
+// Everything else that the application says about caching stays.
+func makePrivate(h http.Header) {
+	kept := []string{"private"}
+	for _, value := range h["Cache-Control"] {
+		for directive := range directives(value) {
+			name, _, _ := strings.Cut(directive, "=")
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "", "public", "private", "s-maxage":
+			default:
+				kept = append(kept, directive)
+			}
+		}
+	}
+	h["Cache-Control"] = []string{strings.Join(kept, ", ")}
+	for name := range h {
+		// Caches of one make or place prefer their own fields (RFC 9213).
+		if name == "Surrogate-Control" || name == "X-Accel-Expires" || strings.HasSuffix(name, "Cdn-Cache-Control") {
+			delete(h, name)
+		}
+	}
+}
+
+// directives splits a Cache-Control value; commas in quotes do not count.
+func directives(value string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start, quoted := 0, false
+		for i := 0; i < len(value); i++ {
+			switch c := value[i]; {
+			case c == '\\' && quoted:
+				i++
+			case c == '"':
+				quoted = !quoted
+			case c == ',' && !quoted:
+				if !yield(strings.TrimSpace(value[start:i])) {
+					return
+				}
+				start = i + 1
+			}
+		}
+		yield(strings.TrimSpace(value[start:]))
+	}
+}
+
+// keepsReferrer tells policies under which no other origin learns any part of an
+// address. Browsers take the last policy that they know, so all have to be such.
+func keepsReferrer(values []string) bool {
+	for _, value := range values {
+		for policy := range strings.SplitSeq(value, ",") {
+			switch strings.ToLower(strings.TrimSpace(policy)) {
+			case "no-referrer", "same-origin":
+			default:
+				return false
+			}
+		}
+	}
+	return len(values) > 0
+}
