@@ -100,7 +100,7 @@ func edgeServer(c *config.Config) *caddyhttp.Server {
 		AutoHTTPS:         &caddyhttp.AutoHTTPSConfig{Disabled: true},
 		Protocols:         []string{"h1", "h2c"},
 		Routes: caddyhttp.RouteList{{HandlersRaw: []json.RawMessage{
-			handler("opensandbox_auth"), handler("opensandbox_lifecycle"), handler("opensandbox_ingress"),
+			handler("opensandbox_auth"), handler("opensandbox_lifecycle"), ingressHandler,
 		}}},
 	}
 	if c.Server.TLS() {
@@ -157,6 +157,9 @@ func tlsApp(c *config.Config) *caddytls.TLS {
 
 // tracingHandler is Caddy's own: where spans go is said by the OTEL_ variables.
 var tracingHandler = json.RawMessage(`{"handler":"tracing","span":"{http.request.method}"}`)
+
+// ingressHandler is alone: there are no handlers but ours.
+var ingressHandler = json.RawMessage(`{"handler":"opensandbox_ingress","alone":true}`)
 
 func handler(name string) json.RawMessage {
 	return json.RawMessage(`{"handler":"` + name + `"}`)

@@ -102,6 +102,7 @@ const flushTimeout = 2 * time.Second
 // Drain waits until no request is inside the handlers and the answers are written out,
 // or for ctx. The servers have to be stopping: they close connections that fall idle.
 func (h *Hold) Drain(ctx context.Context) error {
+	h.state.shutdownClients(ctx)
 	if err := h.state.inflight.Wait(ctx); err != nil {
 		return err
 	}

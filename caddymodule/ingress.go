@@ -32,8 +32,17 @@ const streamIdle = 24 * time.Hour
 //
 // Caddyfile:
 //
-//	opensandbox_ingress
+//	opensandbox_ingress {
+//		alone
+//	}
 type Ingress struct {
+	// Alone tells that requests into sandboxes are for no other handler, on any host of this
+	// server: nothing before this handler but opensandbox_auth and opensandbox_lifecycle has
+	// to see them. Then a plain HTTP/1.1 connection that has carried one stays with the
+	// proxy for those that follow, unless ingress.keep_clients is false: faster, and
+	// not touched by reloads. Requests that are not for a sandbox go back to the server.
+	Alone bool `json:"alone,omitempty"`
+
 	app *App
 }
 
@@ -44,8 +53,13 @@ func (*Ingress) CaddyModule() caddy.ModuleInfo {
 
 // Provision finds the app.
 func (i *Ingress) Provision(ctx caddy.Context) (err error) {
-	i.app, err = appOf(ctx, "opensandbox_ingress")
-	return err
+	if i.app, err = appOf(ctx, "opensandbox_ingress"); err != nil {
+		return err
+	}
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && i.Alone {
+		i.app.settings.keepClients(ctx, server)
+	}
+	return nil
 }
 
 // ServeHTTP implements caddyhttp.MiddlewareHandler.
@@ -59,7 +73,10 @@ func (i *Ingress) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	e := i.app.edge()
 	if e == nil {
-		apierror.Write(w, errNotReady)
+		apierror.Answer(w, r, errNotReady)
+		return nil
+	}
+	if e.takeOver(i.app.state(), w, r) {
 		return nil
 	}
 	lifted := new(liftedTimeouts)
@@ -101,8 +118,23 @@ func parseIngress(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	return i, i.UnmarshalCaddyfile(h.Dispenser)
 }
 
-// UnmarshalCaddyfile sets up the handler from Caddyfile tokens; it takes none.
-func (i *Ingress) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return noArguments(d) }
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens.
+func (i *Ingress) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the directive's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() != "alone" {
+			return d.Errf("%q is not an option here: there is only alone; the rest belongs into the TOML file", d.Val())
+		}
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		i.Alone = true
+	}
+	return nil
+}
 
 // Interface guards
 var (

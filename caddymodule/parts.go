@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/ingress"
+	"github.com/opensandbox-edge/edge/ingress/lane"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/store"
 )
@@ -22,6 +24,7 @@ type parts struct {
 	// The data plane: handlers come and go with configurations, connections stay.
 	directory directoryView
 	upstreams *ingress.Upstreams
+	clients   *lane.Lane
 }
 
 // openParts opens the store, connects to the backend and restores the sandboxes. On
@@ -76,6 +79,7 @@ func openParts(ctx context.Context, s *state, c *config.Config, r Runtime) (_ *p
 	}
 	p.directory = directoryView{p.service.Directory(), p.service}
 	p.upstreams = ingress.NewUpstreams(p.directory, s.metrics.traffic)
+	p.clients = newLane(s)
 	return p, nil
 }
 
@@ -90,11 +94,23 @@ func noLimit(n int) int {
 // apply hands the settings that can change at run time to the parts.
 func (p *parts) apply(s *settings) { p.renewal.apply(s.config) }
 
+// clientGrace is what requests of kept clients get at the very end, beyond the grace
+// period of the servers they came from.
+const clientGrace = 5 * time.Second
+
 // close closes what was opened, in reverse order. Sandboxes live on.
 func (p *parts) close(ctx context.Context) error {
 	var all []error
+	if p.clients != nil {
+		grace, cancel := context.WithTimeout(ctx, clientGrace)
+		_ = p.clients.Shutdown(grace)
+		cancel()
+	}
 	if p.upstreams != nil {
 		p.upstreams.Close()
+	}
+	if p.clients != nil {
+		p.clients.Close()
 	}
 	if p.renewal != nil {
 		all = append(all, p.renewal.Close(ctx))

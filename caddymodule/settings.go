@@ -22,7 +22,8 @@ type settings struct {
 	table         *route.Table
 	keySet        *auth.Keys
 	authenticator *auth.Authenticator
-	cors          *auth.CORS // nil without a key: no other origin may use the API (threat row W2)
+	clientServers map[string]*clientServer // by name; a server not in it keeps no clients
+	cors          *auth.CORS               // nil without a key: no other origin may use the API (threat row W2)
 }
 
 // newSettings compiles a configuration. keys are all API keys, publicHosts the ones

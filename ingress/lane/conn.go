@@ -16,10 +16,11 @@ const headBuffer = 8 << 10
 
 // conn is one connection in the lane, served by one goroutine.
 type conn struct {
-	lane   *Lane
-	rwc    Conn
-	in     *bufio.Reader
-	remote string
+	lane    *Lane
+	rwc     Conn
+	handler Handler
+	in      *bufio.Reader
+	remote  string
 
 	waiting sync.Mutex
 	idle    bool // waits for a request
@@ -30,9 +31,9 @@ type conn struct {
 	watch    watch
 }
 
-func newConn(l *Lane, c Conn, unread []byte) *conn {
-	one := &conn{lane: l, rwc: c, remote: c.RemoteAddr().String()}
-	one.in = bufio.NewReaderSize(&source{conn: c, unread: bytes.Clone(unread)}, headBuffer)
+func newConn(l *Lane, t Taken) *conn {
+	one := &conn{lane: l, rwc: t.Conn, handler: t.Handler, remote: t.Conn.RemoteAddr().String()}
+	one.in = bufio.NewReaderSize(&source{conn: t.Conn, unread: bytes.Clone(t.Unread)}, headBuffer)
 	one.watch.init(one)
 	return one
 }
@@ -226,7 +227,7 @@ func (c *conn) exchange(r *http.Request) (end outcome) {
 		}
 		w.release()
 	}()
-	if !c.lane.opts.Serve(w, r) {
+	if !c.handler(w, r) {
 		c.watch.end()
 		return declined
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,7 @@ const maxDrain = 256 << 10
 type content struct {
 	conn *conn
 	src  io.Reader
+	read atomic.Int64 // bytes
 
 	mu       sync.Mutex // held while a read is under way
 	expected bool       // the client waits for the word to go on
@@ -40,6 +42,7 @@ func (b *content) Read(p []byte) (int, error) {
 		b.conn.response.writeContinue()
 	}
 	n, err := b.src.Read(p)
+	b.read.Add(int64(n))
 	if err == io.EOF {
 		b.eof = true
 		b.conn.watch.contentRead()

@@ -50,13 +50,18 @@ type server struct {
 // serve starts a server in the lane, or in net/http.
 func serve(t *testing.T, inLane bool, h http.HandlerFunc) *server {
 	t.Helper()
-	return serveWith(t, inLane, lane.Options{Serve: func(w http.ResponseWriter, r *http.Request) bool {
+	return serveWith(t, inLane, lane.Options{}, h)
+}
+
+// handler declines one path.
+func handler(h http.HandlerFunc) lane.Handler {
+	return func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/declined" {
 			return false
 		}
 		h(w, r)
 		return true
-	}}, h)
+	}
 }
 
 func serveWith(t *testing.T, inLane bool, o lane.Options, h http.HandlerFunc) *server {
@@ -77,7 +82,7 @@ func serveWith(t *testing.T, inLane bool, o lane.Options, h http.HandlerFunc) *s
 			if err != nil {
 				return
 			}
-			if !s.lane.Take(c.(*conn), nil, nil, nil) {
+			if !s.lane.Take(lane.Taken{Conn: c.(*conn), Handler: handler(h)}) {
 				_ = c.Close()
 			}
 		}

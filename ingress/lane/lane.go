@@ -19,12 +19,35 @@ type Conn interface {
 	HandBack(unread []byte)
 }
 
+// Handler answers a request and returns true, or returns false without having touched
+// anything but the response's header: then the connection goes back. The context of the
+// request ends when the client goes away or the handler returns. The ResponseWriter has
+// all that net/http's has for HTTP/1.1, and implements Answer.
+type Handler func(http.ResponseWriter, *http.Request) bool
+
+// Answer tells what has become of a request, when its handler returns.
+type Answer interface {
+	// Status is the status that was sent, 101 when the connection was hijacked, 0 = none.
+	Status() int
+	// Size is how many bytes of content were written, Received how many were read.
+	Size() int
+	Received() int
+}
+
+// Taken is a connection on its way into a lane.
+type Taken struct {
+	Conn    Conn
+	Handler Handler
+	// First is the request that the other server has read and not answered; nil = none.
+	First *http.Request
+	// Unread is what the other server has read behind it.
+	Unread []byte
+	// Ready is closed when the other server is through with First; nil = it is.
+	Ready <-chan struct{}
+}
+
 // Options configure a Lane.
 type Options struct {
-	// Serve answers a request and returns true, or returns false without having touched
-	// anything but the response's header: then the connection goes back. The context of
-	// the request ends when the client goes away or the handler returns. Required.
-	Serve func(http.ResponseWriter, *http.Request) bool
 	// IdleTimeout is how long a connection may wait for its next request, in force at the
 	// time of the call; the connection may live up to a quarter longer. nil = 30 s.
 	IdleTimeout func() time.Duration
@@ -58,23 +81,21 @@ func New(o Options) *Lane {
 	return &Lane{opts: o, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
 }
 
-// Take serves a connection from now on: first the request that was read by the server it
-// comes from and is still unanswered (nil = none), then unread, then what the client
-// sends. It waits for ready to be closed before it touches the connection (nil = at
-// once). It returns false, and does nothing, when the lane is closing.
-func (l *Lane) Take(c Conn, first *http.Request, unread []byte, ready <-chan struct{}) bool {
+// Take serves a connection from now on. It returns false, and does nothing, when the lane
+// is closing.
+func (l *Lane) Take(t Taken) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.draining.Load() {
 		return false
 	}
-	one := newConn(l, c, unread)
-	l.conns[one] = struct{}{}
+	c := newConn(l, t)
+	l.conns[c] = struct{}{}
 	l.wg.Go(func() {
-		if ready != nil {
-			<-ready
+		if t.Ready != nil {
+			<-t.Ready
 		}
-		one.serve(first)
+		c.serve(t.First)
 	})
 	return true
 }

@@ -150,17 +150,16 @@ func TestAPanicEndsTheConnectionAlone(t *testing.T) {
 
 func TestTimeouts(t *testing.T) {
 	o := lane.Options{
-		Serve:       func(http.ResponseWriter, *http.Request) bool { return true },
 		IdleTimeout: func() time.Duration { return 40 * time.Millisecond },
 		HeadTimeout: 40 * time.Millisecond,
 	}
-	s := serveWith(t, true, o, nil)
+	s := serveWith(t, true, o, text("x"))
 	s.dial(t).ends()
 	c := s.dial(t).send(get("/"))
 	require.Equal(t, 200, c.answer("GET").Status)
 	c.ends()
 	o.IdleTimeout = nil
-	serveWith(t, true, o, nil).dial(t).send("GET / HTTP/1.1\r\nHost: a\r\n").ends()
+	serveWith(t, true, o, text("x")).dial(t).send("GET / HTTP/1.1\r\nHost: a\r\n").ends()
 }
 
 // An answer before the end of the content reaches a client that only then looks for it.
@@ -197,10 +196,7 @@ func TestTheFirstRequestOfAnotherServer(t *testing.T) {
 	require.NoError(t, err)
 	defer ln.Close()
 	s := &server{Listener: ln}
-	o := lane.New(lane.Options{Serve: func(w http.ResponseWriter, r *http.Request) bool {
-		echo(w, r)
-		return true
-	}})
+	o := lane.New(lane.Options{})
 	defer o.Close()
 	ready := make(chan struct{})
 	go func() {
@@ -214,7 +210,7 @@ func TestTheFirstRequestOfAnotherServer(t *testing.T) {
 			panic(err)
 		}
 		unread, _ := in.Peek(in.Buffered())
-		o.Take(peer.(*conn), first, unread, ready)
+		o.Take(lane.Taken{Conn: peer.(*conn), Handler: handler(echo), First: first, Unread: unread, Ready: ready})
 	}()
 	c := s.dial(t).send(get("/1") + get("/2"))
 	close(ready)

@@ -79,11 +79,19 @@ func (w *response) release() {
 // Header implements http.ResponseWriter.
 func (w *response) Header() http.Header { return w.header }
 
-// Status returns the status that was sent, 0 before one was.
+// Status implements Answer.
 func (w *response) Status() int { return w.status }
 
-// Size returns how many bytes of content the handler has written.
+// Size implements Answer.
 func (w *response) Size() int { return int(w.written) }
+
+// Received implements Answer.
+func (w *response) Received() int {
+	if w.content == nil {
+		return 0
+	}
+	return int(w.content.read.Load())
+}
 
 // WriteHeader implements http.ResponseWriter.
 func (w *response) WriteHeader(status int) {
@@ -283,7 +291,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.interim.Unlock()
 	c := w.conn
 	c.watch.end()
-	w.hijacked = true
+	w.hijacked, w.status = true, http.StatusSwitchingProtocols
 	c.lane.forget(c)
 	if err := c.rwc.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, err
