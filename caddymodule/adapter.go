@@ -110,6 +110,7 @@ func edgeServer(c *config.Config) *caddyhttp.Server {
 	if c.Tracing.Enabled {
 		s.Routes[0].HandlersRaw = append([]json.RawMessage{tracingHandler}, s.Routes[0].HandlersRaw...)
 	}
+	trustProxies(s, c.Server.TrustedProxies)
 	if c.Log.Access {
 		s.Logs = &caddyhttp.ServerLogConfig{}
 	}

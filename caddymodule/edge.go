@@ -6,6 +6,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/ingress"
+	"github.com/opensandbox-edge/edge/ingress/isolation"
 	"github.com/opensandbox-edge/edge/lifecycle/api"
 	"github.com/opensandbox-edge/edge/lifecycle/api/address"
 )
@@ -35,11 +36,18 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
+	isolated, err := isolation.ParseMode(c.Ingress.Isolation)
+	if err != nil {
+		return nil, err
+	}
 	proxy, err := ingress.New(ingress.Options{
 		Directory: s.opened.directory, Upstreams: s.opened.upstreams, Core: ingress.Core(c.Ingress.Core), Table: effective.table, Keys: effective.keySet,
 		Toucher: s.opened.renewal, CORS: effective.cors,
 		CodePrefix:         strings.ToUpper(s.opened.service.RuntimeName()),
 		ForwardCredentials: c.Server.ForwardCreds,
+		Isolation:          isolated,
+		AllowCrossSite:     c.Ingress.CrossSite == "allow",
+		PreserveHost:       c.Ingress.PreserveHost,
 		OnGranted:          liftTimeouts,
 		Metrics:            s.metrics.traffic,
 		Logger:             s.root.logger().With("part", "ingress"),
