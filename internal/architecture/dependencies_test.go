@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"lifecycle/docker":      {"lifecycle"},
 	"lifecycle/store":       {"lifecycle"},
 	"lifecycle/renew":       {"lifecycle"},
+	"lifecycle/feed":        {"lifecycle", "auth", "ingress/route"},
 	"lifecycle/runtimefake": {"lifecycle"},
 	"lifecycle/runtimetest": {"lifecycle"},
 	"lifecycle/api":         {"lifecycle", "auth", "ingress/route", "ingress/sign"},
@@ -63,7 +64,7 @@ var mayImport = map[string][]string{
 	// Adapters and programs.
 	"caddymodule": {
 		"internal/extendedconnect", "config", "auth", "ingress", "ingress/route", "ingress/guard", "ingress/lane", "ingress/forwarded", "ingress/isolation", "ingress/sign", "ingress/attempts", "lifecycle", "lifecycle/api", "lifecycle/docker",
-		"lifecycle/store", "lifecycle/renew", "logging",
+		"lifecycle/store", "lifecycle/renew", "lifecycle/feed", "logging",
 	},
 	"cmd/opensandbox-server": {"caddymodule", "config", "logging"},
 	"cmd/opensandbox-execd":  {"execd"},
@@ -71,6 +72,7 @@ var mayImport = map[string][]string{
 	"test":                   {"lifecycle/docker"},
 
 	"internal/architecture":    {},
+	"internal/redistest":       {},
 	"internal/extendedconnect": {},
 	"internal/websockettest":   {},
 }
