@@ -82,7 +82,7 @@ func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc)
 		Image: c.request.Image, Platform: c.request.Platform, Entrypoint: c.request.Entrypoint,
 		Metadata: c.request.Metadata, CreatedAt: stamp(now),
 		RenewExtend: c.access.extend, RenewMax: c.access.max, IdleTimeout: c.access.idle,
-		ExecdToken: !s.o.WithoutExecdToken,
+		ExecdToken: !s.o.WithoutExecdToken, SecureAccess: c.request.SecureAccess,
 	}.Clone()})
 	u.abort = abort
 	u.lock <- struct{}{}
@@ -168,10 +168,10 @@ func (s *Service) spec(r Record, c checked) Spec {
 		ID: r.ID, Image: r.Image, ImageAuth: c.request.ImageAuth, Platform: r.Platform,
 		Entrypoint: r.Entrypoint, Env: c.request.Env, Metadata: r.Metadata,
 		Limits: c.limits, Timeout: c.request.Timeout, RenewValue: c.access.value,
-		RenewMax: c.access.max, IdleTimeout: c.access.idle,
+		RenewMax: c.access.max, IdleTimeout: c.access.idle, SecureAccess: r.SecureAccess,
 	}
 	if r.ExecdToken {
-		sum := tokenSum(s.o.Secret, r.ID)
+		sum := sumOf(DeriveExecdToken(s.o.Secret, r.ID))
 		spec.ExecdTokenSHA256 = hex.EncodeToString(sum[:])
 	}
 	return spec

@@ -21,6 +21,10 @@ type Options struct {
 	// WithoutExecdToken creates sandboxes whose execd asks for no token.
 	WithoutExecdToken bool
 
+	// SecureAccess accepts requests for sandboxes that demand access verification; without
+	// a gateway no client is told how to reach them.
+	SecureAccess bool
+
 	// MaxTimeout bounds the timeout of a create request and, measured from the creation,
 	// what renewal by access may reach; 0 = unlimited. The API's renew is not bound.
 	MaxTimeout time.Duration

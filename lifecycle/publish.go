@@ -43,7 +43,10 @@ func (s *Service) publish(u *tracked, ended uint64) error {
 	e := u.view.Load().entry()
 	e.LastTouch = &u.touch
 	if u.view.Load().record.ExecdToken {
-		e.ExecdTokenSum = tokenSum(s.o.Secret, u.id)
+		e.ExecdTokenSum = sumOf(DeriveExecdToken(s.o.Secret, u.id))
+	}
+	if token := s.accessToken(u.view.Load()); !token.IsZero() {
+		e.SecureSum = sumOf(token)
 	}
 	_, err := s.directory.publish(e, func() bool { return u.ended.Load() == ended })
 	if err != nil && !errors.Is(err, errOutdated) {
@@ -64,7 +67,7 @@ func (v *view) entry() Entry {
 	return e
 }
 
-func tokenSum(instance secret.Text, id string) *[32]byte {
-	sum := sha256.Sum256([]byte(DeriveExecdToken(instance, id).Reveal()))
+func sumOf(token secret.Text) *[32]byte {
+	sum := sha256.Sum256([]byte(token.Reveal()))
 	return &sum
 }

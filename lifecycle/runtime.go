@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/netip"
 	"time"
+
+	"github.com/opensandbox-edge/edge/secret"
 )
 
 // ErrNotFound is returned by a Runtime for an id it has nothing of.
@@ -61,6 +63,10 @@ type Instance struct {
 	// Published maps a sandbox port to a host address, for adopted sandboxes and
 	// for backends whose container addresses cannot be reached.
 	Published map[uint16]netip.AddrPort
+
+	// AccessToken is the access token that a sandbox of the reference carries in clear. Ours
+	// are derived and on no backend.
+	AccessToken secret.Text
 
 	// Seed is the creation-time record read back from labels. It is used when the store
 	// has no record of the sandbox; after a create its Entrypoint says what was run.

@@ -76,6 +76,9 @@ type Record struct {
 	// ExecdToken tells whether this sandbox's execd demands our derived token
 	// (false for sandboxes adopted from the reference).
 	ExecdToken bool
+	// SecureAccess tells that every route into the sandbox demands its access token or a
+	// signature (contract 04 §6).
+	SecureAccess bool
 }
 
 // Clone returns a copy that shares no mutable memory with r.

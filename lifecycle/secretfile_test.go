@@ -70,3 +70,13 @@ func TestExecdToken(t *testing.T) {
 	require.NotEqual(t, token, lifecycle.DeriveExecdToken(one, "b").Reveal())
 	require.NotEqual(t, token, lifecycle.DeriveExecdToken(secret.New("two"), "a").Reveal())
 }
+
+func TestAccessToken(t *testing.T) {
+	one := secret.New("one")
+	token := lifecycle.DeriveAccessToken(one, "a").Reveal()
+	// HMAC-SHA256("one", "secure-access\na"), its first 24 bytes.
+	require.Equal(t, "MFPr-RoVsRXSQxyR3tz7GAyWyLdNpHer", token)
+	require.Len(t, token, 32)
+	require.NotEqual(t, token, lifecycle.DeriveAccessToken(one, "b").Reveal())
+	require.NotEqual(t, token, lifecycle.DeriveAccessToken(secret.New("two"), "a").Reveal())
+}

@@ -25,12 +25,13 @@ type CreateRequest struct {
 	Metadata   map[string]string
 	Entrypoint []string
 	Extensions map[string]string
+	// SecureAccess asks for a sandbox that demands access verification on every port.
+	SecureAccess bool
 
 	// Members whose support comes later; present means the request named them,
 	// and the service answers 400 naming the member rather than drop a wish.
 	NetworkPolicy   bool
 	CredentialProxy bool
-	SecureAccess    bool
 	Volumes         bool
 }
 
@@ -74,6 +75,8 @@ type Spec struct {
 	IdleTimeout time.Duration
 	// ExecdTokenSHA256 is lower-case hex of SHA-256 of the execd access token; "" = no token.
 	ExecdTokenSHA256 string
+	// SecureAccess is Record's.
+	SecureAccess bool
 }
 
 // Limits are parsed resource limits. Zero values mean "not limited by the request".

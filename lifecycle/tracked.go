@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync/atomic"
+
+	"github.com/opensandbox-edge/edge/secret"
 )
 
 // tracked is what the service holds of one sandbox. Whoever changes the sandbox holds
@@ -43,6 +45,9 @@ type view struct {
 	status    Status
 	address   netip.Addr
 	published map[uint16]netip.AddrPort
+	// What the backend's labels say about access; they can only demand more than the record.
+	secured     bool
+	accessToken secret.Text
 }
 
 func newTracked(v *view) *tracked {
@@ -85,6 +90,7 @@ func (v *view) with(inst Instance) *view {
 		n.status.Since = made
 	}
 	n.address, n.published = inst.Address, inst.Published
+	n.secured, n.accessToken = inst.Seed.SecureAccess, inst.AccessToken
 	return &n
 }
 

@@ -121,8 +121,8 @@ func (s *Service) checkTimeout(c *checked, now time.Time) error {
 // checkUnsupported refuses wishes that this server cannot fulfil, by name.
 func (s *Service) checkUnsupported(c *checked, _ time.Time) error {
 	switch r := c.request; {
-	case r.SecureAccess:
-		return invalid("secureAccess is not supported by this server.")
+	case r.SecureAccess && !s.o.SecureAccess:
+		return invalid("secureAccess needs ingress.mode = \"gateway\", which this server does not have.")
 	case r.NetworkPolicy:
 		return invalid("networkPolicy is not supported by this server.")
 	case r.CredentialProxy:

@@ -16,9 +16,10 @@ const (
 
 // The same names as answers and messages spell them.
 const (
-	DisplayAPIKey     = "OPEN-SANDBOX-API-KEY"
-	DisplayExecdToken = "X-EXECD-ACCESS-TOKEN"
-	DisplayIngressTo  = "OpenSandbox-Ingress-To"
+	DisplayAPIKey       = "OPEN-SANDBOX-API-KEY"
+	DisplayExecdToken   = "X-EXECD-ACCESS-TOKEN"
+	DisplaySecureAccess = "OpenSandbox-Secure-Access"
+	DisplayIngressTo    = "OpenSandbox-Ingress-To"
 )
 
 // Credentials are the headers that carry a key or token of ours.

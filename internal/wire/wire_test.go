@@ -18,7 +18,7 @@ func TestHeadersAreCanonical(t *testing.T) {
 		require.Equal(t, textproto.CanonicalMIMEHeaderKey(name), name)
 	}
 	for display, name := range map[string]string{
-		wire.DisplayAPIKey: wire.HeaderAPIKey, wire.DisplayExecdToken: wire.HeaderExecdToken, wire.DisplayIngressTo: wire.HeaderIngressTo,
+		wire.DisplayAPIKey: wire.HeaderAPIKey, wire.DisplayExecdToken: wire.HeaderExecdToken, wire.DisplaySecureAccess: wire.HeaderSecureAccess, wire.DisplayIngressTo: wire.HeaderIngressTo,
 	} {
 		require.Equal(t, name, textproto.CanonicalMIMEHeaderKey(display))
 	}

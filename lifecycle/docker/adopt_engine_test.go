@@ -65,7 +65,7 @@ func TestSandboxOfTheReferenceIsAdopted(t *testing.T) {
 		t.Cleanup(func() { _ = cli.VolumeRemove(context.Background(), name, true) })
 	}
 	containerID := foreign(t, cli, "sandbox-"+id, map[string]string{
-		LabelID: id, LabelExpiresAt: "2126-01-02T03:14:05.123456+00:00", LabelProxyPort: "41234", LabelHTTPPort: "52345", LabelRenewExtend: "300", "team": "a",
+		LabelID: id, LabelExpiresAt: "2126-01-02T03:14:05.123456+00:00", LabelProxyPort: "41234", LabelHTTPPort: "52345", LabelRenewExtend: "300", LabelAccessToken: "K", "team": "a",
 		LabelManagedBy: `["` + keep + `","` + drop + `","` + uuid.NewString() + `"]`,
 	}, &container.HostConfig{
 		Binds:        []string{drop + ":/data"},
@@ -87,6 +87,8 @@ func TestSandboxOfTheReferenceIsAdopted(t *testing.T) {
 		require.Equal(t, 5*time.Minute, instance.Seed.RenewExtend, name)
 		require.Equal(t, demoImage(), instance.Seed.Image, name)
 		require.False(t, instance.Seed.ExecdToken, name)
+		require.True(t, instance.Seed.SecureAccess, name)
+		require.Equal(t, "K", instance.AccessToken.Reveal(), name)
 	}
 
 	_, ok = find(t, own, id)

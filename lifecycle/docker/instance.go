@@ -83,6 +83,7 @@ func (r *Runtime) fromInspect(ctx context.Context, id string, c container.Inspec
 	}
 	in.Status = inspectState(c.State).toStatus(since)
 	in.Seed = r.readSeed(id, c.Config.Labels, c.Config.Image, in.CreatedAt)
+	in.AccessToken = accessToken(c.Config.Labels)
 	if len(in.Seed.Entrypoint) == 0 && len(c.Config.Cmd) <= maxSeedEntrypoint {
 		in.Seed.Entrypoint = c.Config.Cmd
 	}
@@ -192,6 +193,7 @@ func (r *Runtime) fromSummary(id string, c container.Summary, sidecars map[strin
 	}
 	in.Status = summaryState(c.State, c.Status).toStatus(created)
 	in.Seed = r.readSeed(id, c.Labels, c.Image, created)
+	in.AccessToken = accessToken(c.Labels)
 	if len(in.Seed.Entrypoint) == 0 {
 		in.Seed.Entrypoint = summaryCommand(c.Command)
 	}

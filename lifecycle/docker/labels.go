@@ -24,6 +24,7 @@ const (
 	LabelProxyPort     = wire.LabelPrefix + "embedding-proxy-port"
 	LabelHTTPPort      = wire.LabelPrefix + "http-port"
 	LabelEgressToken   = wire.LabelPrefix + "egress-auth-token"
+	LabelAccessToken   = wire.LabelPrefix + "secure-access-token"
 	LabelOSSFSMounts   = wire.LabelPrefix + "ossfs-mounts"
 	LabelManagedBy     = wire.LabelPrefix + "volume-managed-by"
 	LabelSidecarFor    = wire.LabelPrefix + "egress-sidecar-for"
@@ -38,6 +39,9 @@ const (
 	// LabelRenewMax and LabelIdleTimeout are the other extensions about accesses, in seconds.
 	LabelRenewMax    = wire.LabelPrefix + "access-renew-max-seconds"
 	LabelIdleTimeout = wire.LabelPrefix + "access-idle-timeout-seconds"
+	// LabelSecureAccess marks sandboxes that demand access verification. It stands alone so
+	// that nothing wrong in the seed can take the demand away.
+	LabelSecureAccess = wire.LabelPrefix + "secure-access"
 	// LabelAuxiliary marks short-lived containers and the execd volume.
 	LabelAuxiliary = wire.LabelPrefix + "auxiliary"
 )
@@ -57,8 +61,8 @@ const (
 // its mere presence marks a sidecar to scripts; removeSidecar goes by name as well.
 var systemLabels = []string{
 	LabelID, LabelExpiresAt, LabelManualCleanup, LabelPlatformOS, LabelPlatformArch, LabelSnapshotID, LabelRenewExtend,
-	LabelProxyPort, LabelHTTPPort, LabelEgressToken, LabelOSSFSMounts, LabelManagedBy,
-	LabelInstance, LabelSeed, LabelAuxiliary, LabelRenewMax, LabelIdleTimeout,
+	LabelProxyPort, LabelHTTPPort, LabelEgressToken, LabelAccessToken, LabelOSSFSMounts, LabelManagedBy,
+	LabelInstance, LabelSeed, LabelAuxiliary, LabelRenewMax, LabelIdleTimeout, LabelSecureAccess,
 }
 
 // obeyedPrefixes are labels other tools on the host act on: a proxy would route to the
@@ -110,6 +114,9 @@ func labelsFor(spec lifecycle.Spec, instance string, now time.Time) (map[string]
 	labels[LabelSnapshotID] = spec.SnapshotID
 	labels[LabelRenewExtend] = spec.RenewValue
 	labels[LabelRenewMax], labels[LabelIdleTimeout] = formatSeconds(spec.RenewMax), formatSeconds(spec.IdleTimeout)
+	if spec.SecureAccess {
+		labels[LabelSecureAccess] = "true"
+	}
 	if spec.Timeout > 0 {
 		labels[LabelExpiresAt] = formatTime(now.Add(spec.Timeout))
 	} else {

@@ -19,7 +19,7 @@ func TestLabelsOfASandbox(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC)
 	got, err := labelsFor(lifecycle.Spec{
 		ID: testID, Image: "python:3.11", Entrypoint: []string{"python app.py"}, Timeout: 10 * time.Minute, RenewValue: "600",
-		RenewMax: 2 * time.Hour, IdleTimeout: 90 * time.Second,
+		RenewMax: 2 * time.Hour, IdleTimeout: 90 * time.Second, SecureAccess: true,
 		Platform: &lifecycle.Platform{OS: "linux", Arch: "amd64"}, ExecdTokenSHA256: strings.Repeat("a", 64),
 		Metadata: map[string]string{"team": "a", "traefik.enable": "true", LabelID: "other"},
 	}, "edge-1", now)
@@ -41,6 +41,8 @@ func TestLabelsOfASandbox(t *testing.T) {
 		"opensandbox.io/embedding-proxy-port":        "",
 		"opensandbox.io/http-port":                   "",
 		"opensandbox.io/egress-auth-token":           "",
+		"opensandbox.io/secure-access-token":         "",
+		"opensandbox.io/secure-access":               "true",
 		"opensandbox.io/ossfs-mounts":                "",
 		"opensandbox.io/volume-managed-by":           "",
 		"opensandbox.io/instance":                    "edge-1",
@@ -60,6 +62,39 @@ func TestLabelsHideTheTokenItself(t *testing.T) {
 	require.NoError(t, err)
 	for key, value := range got {
 		require.NotContains(t, value, "deadbeef", key)
+	}
+}
+
+func TestDemandForAccessVerification(t *testing.T) {
+	labels := func(spec lifecycle.Spec) map[string]string {
+		spec.ID = testID
+		got, err := labelsFor(spec, "edge-1", time.Now())
+		require.NoError(t, err)
+		return got
+	}
+	with := func(key, value string) map[string]string { return map[string]string{LabelID: testID, key: value} }
+	broken := labels(lifecycle.Spec{SecureAccess: true})
+	broken[LabelSeed] = "{"
+	for _, c := range []struct {
+		name    string
+		labels  map[string]string
+		secured bool
+		token   string
+	}{
+		{"ours", labels(lifecycle.Spec{}), false, ""},
+		{"ours, secured", labels(lifecycle.Spec{SecureAccess: true}), true, ""},
+		{"ours, secured, with a broken seed", broken, true, ""},
+		{"any other word", with(LabelSecureAccess, "false"), true, ""},
+		{"blank", with(LabelSecureAccess, " "), false, ""},
+		{"too long to be true", with(LabelSecureAccess, strings.Repeat("x", maxLabelBytes+1)), true, ""},
+		{"the reference's", with(LabelAccessToken, " K "), true, "K"},
+		{"the reference's, blank", with(LabelAccessToken, " "), false, ""},
+		{"a token that no header carries", with(LabelAccessToken, "a\nb"), true, ""},
+		{"a token that is too long", with(LabelAccessToken, strings.Repeat("k", maxTokenBytes+1)), true, ""},
+	} {
+		record, _ := readSeed(testID, c.labels)
+		require.Equal(t, c.secured, record.SecureAccess, c.name)
+		require.Equal(t, c.token, accessToken(c.labels).Reveal(), c.name)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/secret"
 )
 
 // Bounds of what is believed from labels. A sandbox this server created stays far
@@ -22,6 +23,7 @@ const (
 	maxMetadataValue   = 4096
 	maxReferenceBytes  = 4096
 	maxManagedVolumes  = 64
+	maxTokenBytes      = 256
 	maxVolumeNameBytes = 255
 )
 
@@ -33,7 +35,7 @@ var foreignPrefixes = []string{wire.LabelPrefix, "org.opencontainers.image.", "c
 // who can build an image chooses its labels. What has a wrong type or size is left
 // out and named in ignored; nothing here fails.
 func readSeed(id string, labels map[string]string) (record lifecycle.Record, ignored []string) {
-	record = lifecycle.Record{ID: id, Phase: lifecycle.Live}
+	record = lifecycle.Record{ID: id, Phase: lifecycle.Live, SecureAccess: demandsAccess(labels)}
 	ignore := func(key, why string) { ignored = append(ignored, fmt.Sprintf("%s: %s", key, why)) }
 
 	text := func(key string) string {
@@ -94,6 +96,21 @@ func readSeed(id string, labels map[string]string) (record lifecycle.Record, ign
 	}
 	record.Metadata = foreignMetadata(labels, ignore)
 	return record, ignored
+}
+
+// demandsAccess fails closed: whatever a label says that is not blank is a demand.
+func demandsAccess(labels map[string]string) bool {
+	return strings.TrimSpace(labels[LabelSecureAccess]) != "" || strings.TrimSpace(labels[LabelAccessToken]) != ""
+}
+
+// accessToken is the token that the reference gave a sandbox. What no header can carry is
+// none, and the sandbox gets a token from this server.
+func accessToken(labels map[string]string) secret.Text {
+	token := strings.TrimSpace(labels[LabelAccessToken])
+	if len(token) > maxTokenBytes || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return secret.Text{}
+	}
+	return secret.New(token)
 }
 
 // decodeSeed reads our own label strictly.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/secret"
 )
 
 // What follows happens to the backend from outside, as by a user of the engine.
@@ -51,6 +52,11 @@ func (r *Runtime) Reattach(id string, to netip.Addr) error {
 		b.address = to
 		r.tell(lifecycle.Event{Type: lifecycle.EventAttached, BackendID: b.backendID, At: r.now()})
 	})
+}
+
+// Secure gives a sandbox an access token in clear, as the reference does.
+func (r *Runtime) Secure(id, token string) error {
+	return r.outside(id, func(b *box) { b.token, b.seed.SecureAccess = secret.New(token), true })
 }
 
 // Place puts a running sandbox on the backend that no service made.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/secret"
 )
 
 // Verb is an operation of the runtime.
@@ -66,6 +67,7 @@ type box struct {
 	started    time.Time
 	finished   time.Time
 	seed       lifecycle.Record
+	token      secret.Text // in clear, as on sandboxes of the reference
 	endAtStart *int
 }
 
@@ -147,7 +149,7 @@ func seedOf(spec lifecycle.Spec, now time.Time) lifecycle.Record {
 	seed := lifecycle.Record{
 		ID: spec.ID, Phase: lifecycle.Live, Image: spec.Image, Platform: spec.Platform,
 		Entrypoint: spec.Entrypoint, Metadata: spec.Metadata, CreatedAt: now,
-		ExecdToken: spec.ExecdTokenSHA256 != "",
+		ExecdToken: spec.ExecdTokenSHA256 != "", SecureAccess: spec.SecureAccess,
 	}
 	if spec.Timeout > 0 {
 		seed.ExpiresAt = now.Add(spec.Timeout)
@@ -224,6 +226,7 @@ func (b *box) instance(id string) lifecycle.Instance {
 	inst := lifecycle.Instance{
 		ID: id, BackendID: b.backendID, Status: b.status, CreatedAt: b.created,
 		StartedAt: b.started, FinishedAt: b.finished, Seed: b.seed.Clone(),
+		AccessToken: b.token,
 	}
 	if b.status.State == lifecycle.Running || b.status.State == lifecycle.Paused {
 		inst.Address, inst.Published = b.address, b.published

@@ -67,6 +67,7 @@ func testSeed(t *testing.T, b *bench) {
 	spec.RenewValue = "600"
 	spec.RenewMax, spec.IdleTimeout = 2*time.Hour, 90*time.Second
 	spec.ExecdTokenSHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	spec.SecureAccess = true
 	begin := time.Now()
 	_, err := b.Runtime.Create(b.ctx, spec)
 	require.NoError(t, err)
@@ -82,6 +83,7 @@ func testSeed(t *testing.T, b *bench) {
 		require.Equal(t, 90*time.Second, seed.IdleTimeout, name)
 		require.WithinDuration(t, begin.Add(2*time.Hour), seed.ExpiresAt, 5*time.Minute, name)
 		require.True(t, seed.ExecdToken, name)
+		require.True(t, seed.SecureAccess, name)
 	}
 }
 

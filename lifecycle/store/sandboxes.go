@@ -29,21 +29,22 @@ type row struct {
 	Idle         int64         `db:"idle_us"`
 	IdleUntil    sql.NullInt64 `db:"idle_until_us"`
 	ExecdToken   bool          `db:"execd_token"`
+	SecureAccess bool          `db:"secure_access"`
 }
 
 const putQuery = `
 INSERT INTO edge_sandboxes
        (id, phase, image, snapshot_id, platform_os, platform_arch, entrypoint, metadata, created_us, expires_us,
-        renew_us, renew_max_us, idle_us, idle_until_us, execd_token)
+        renew_us, renew_max_us, idle_us, idle_until_us, execd_token, secure_access)
 VALUES (:id, :phase, :image, :snapshot_id, :platform_os, :platform_arch, :entrypoint, :metadata, :created_us, :expires_us,
-        :renew_us, :renew_max_us, :idle_us, :idle_until_us, :execd_token)
+        :renew_us, :renew_max_us, :idle_us, :idle_until_us, :execd_token, :secure_access)
 ON CONFLICT (id) DO UPDATE SET
        phase = excluded.phase, image = excluded.image, snapshot_id = excluded.snapshot_id,
        platform_os = excluded.platform_os, platform_arch = excluded.platform_arch,
        entrypoint = excluded.entrypoint, metadata = excluded.metadata, created_us = excluded.created_us,
        expires_us = excluded.expires_us, renew_us = excluded.renew_us,
        renew_max_us = excluded.renew_max_us, idle_us = excluded.idle_us, idle_until_us = excluded.idle_until_us,
-       execd_token = excluded.execd_token`
+       execd_token = excluded.execd_token, secure_access = excluded.secure_access`
 
 // Put implements lifecycle.Store.
 func (s *Store) Put(ctx context.Context, r lifecycle.Record) error {
@@ -99,6 +100,7 @@ func pack(r lifecycle.Record) (row, error) {
 		Created: r.CreatedAt.UnixMicro(), Expires: packTime(r.ExpiresAt),
 		Renew: r.RenewExtend.Microseconds(), RenewMax: r.RenewMax.Microseconds(),
 		Idle: r.IdleTimeout.Microseconds(), IdleUntil: packTime(r.IdleUntil), ExecdToken: r.ExecdToken,
+		SecureAccess: r.SecureAccess,
 	}
 	if r.Platform != nil {
 		p.PlatformOS, p.PlatformArch = r.Platform.OS, r.Platform.Arch
@@ -131,7 +133,7 @@ func (p row) unpack() (lifecycle.Record, error) {
 		CreatedAt: time.UnixMicro(p.Created).UTC(), ExpiresAt: unpackTime(p.Expires),
 		RenewExtend: duration(p.Renew), RenewMax: duration(p.RenewMax),
 		IdleTimeout: duration(p.Idle), IdleUntil: unpackTime(p.IdleUntil),
-		ExecdToken: p.ExecdToken,
+		ExecdToken: p.ExecdToken, SecureAccess: p.SecureAccess,
 	}
 	if p.PlatformOS != "" {
 		r.Platform = &lifecycle.Platform{OS: p.PlatformOS, Arch: p.PlatformArch}

@@ -38,7 +38,7 @@ func records() []lifecycle.Record {
 			Entrypoint: []string{"sh", "-c", `echo "ä" '; DROP TABLE edge_sandboxes`, ""},
 			Metadata:   map[string]string{"team": "ml", "x.example/y": ""},
 			CreatedAt:  created, ExpiresAt: created.Add(time.Hour),
-			RenewExtend: 10 * time.Minute, RenewMax: 4 * time.Hour, ExecdToken: true,
+			RenewExtend: 10 * time.Minute, RenewMax: 4 * time.Hour, ExecdToken: true, SecureAccess: true,
 			IdleTimeout: 90 * time.Second, IdleUntil: created.Add(2 * time.Minute),
 		},
 		{ID: "b", Phase: lifecycle.Creating, SnapshotID: "s", Entrypoint: []string{}, Metadata: map[string]string{}, CreatedAt: created},
