@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/ingress"
+	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
 // redirector answers every request with one Location.
@@ -152,5 +154,65 @@ func TestLocationIsTranslated(t *testing.T) {
 				require.Equal(t, want, res.Header.Get("Location"), "%s %q", f.name, location)
 			}
 		}
+	}
+}
+
+// The prefix of a signed route holds its signature, which redirects keep.
+func TestLocationUnderSignedPrefixes(t *testing.T) {
+	policy := signing(t)
+	e := newEdge(t, withKeys(policy))
+	var app redirector
+	s := e.sandbox(t, id, app.handler)
+	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running, SecureSum: tokenSum(accessToken)}, s.Listener.Addr(), 8080)
+	r, g := policy.Keys.Mint(id, 8080, uint64(time.Now().Add(time.Hour).Unix()))
+	for _, f := range signedForms(8080, r.Expires, g) {
+		for location, want := range map[string]string{
+			"/login": f.prefix + "/login", "next": "next", "http://" + s.Listener.Addr().String() + "/x": f.prefix + "/x",
+			f.prefix + "/already": f.prefix + "/already", "//evil.example": "//evil.example",
+		} {
+			app.status, app.locations = 302, []string{location}
+			res, _ := e.do(t, f.request(t, e, "GET", "/a/b", nil))
+			require.Equal(t, 302, res.StatusCode, f.name)
+			require.Equal(t, want, res.Header.Get("Location"), "%s %q", f.name, location)
+		}
+	}
+}
+
+// The other fields with an address are translated alike, and never tell the upstream's.
+func TestOtherAddressesAreTranslated(t *testing.T) {
+	e := newEdge(t)
+	var name, value string
+	s := e.sandbox(t, id, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(name, value) }, 8080)
+	upstream := "http://" + s.Listener.Addr().String()
+	for _, f := range forms("8080") {
+		for _, c := range []struct{ name, sent, want string }{
+			{"Content-Location", "/doc.en", f.prefix + "/doc.en"},
+			{"Content-Location", upstream + "/doc", f.prefix + "/doc"},
+			{"Content-Location", "doc.en", "doc.en"},
+			{"Refresh", "5", "5"},
+			{"Refresh", "0; url=/login", "0; url=" + f.prefix + "/login"},
+			{"Refresh", "0;URL = '" + upstream + "/x?a=b'", "0; url=" + f.prefix + "/x?a=b"},
+			{"Refresh", `3, url="/a"`, "3, url=" + f.prefix + "/a"},
+			{"Refresh", "0; url=https://elsewhere.example/", "0; url=https://elsewhere.example/"},
+			{"Refresh", "0; url=//elsewhere.example/", "0; url=//elsewhere.example/"},
+			{"Refresh", "0; /odd", "0; /odd"},
+			{"Refresh", "0; url", "0; url"},
+		} {
+			name, value = c.name, c.sent
+			res, _ := e.do(t, f.request(t, e, "GET", "/", nil))
+			require.Equal(t, c.want, res.Header.Get(c.name), "%s %q", f.name, c.sent)
+		}
+	}
+}
+
+// An application that was told the client's Host writes it into its redirects.
+func TestLocationWithThePreservedHost(t *testing.T) {
+	e := newEdge(t, func(o *ingress.Options) { o.PreserveHost = true })
+	e.sandbox(t, id, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://"+r.Host+"/login", http.StatusFound)
+	}, 8080)
+	for _, f := range forms("8080") {
+		res, _ := e.do(t, f.request(t, e, "GET", "/", nil))
+		require.Equal(t, f.prefix+"/login", res.Header.Get("Location"), f.name)
 	}
 }
