@@ -1,0 +1,133 @@
+package redislist
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	"golang.org/x/time/rate"
+)
+
+// opTimeout bounds one exchange with Redis (contract 04 §9.3).
+const opTimeout = 5 * time.Second
+
+// maxReply bounds what one answer of Redis may hold: an element of the list, its name and
+// their framing, generously. The client library would read half a gigabyte.
+const maxReply = 64 << 10
+
+// errReplyTooLarge ends a connection whose answer is beyond maxReply.
+var errReplyTooLarge = errors.New("the answer of Redis is too large")
+
+func init() { redis.SetLogger(silent{}) }
+
+// silent drops the library's own lines, which go to standard error; errors are returned
+// as well and logged here.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+// connect makes a client; nothing is dialled yet.
+func connect(d DSN, connections int) *redis.Client {
+	o := *d.options
+	o.Protocol = 2 // what every server speaks, and nothing that it sends unasked
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = opTimeout, opTimeout, opTimeout
+	o.ContextTimeoutEnabled = true
+	// Who waits between attempts is whoever knows what waits behind them.
+	o.MaxRetries, o.DialerRetries = -1, 1
+	o.PoolSize = connections
+	dial := redis.NewDialer(&o)
+	o.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		bounded := &boundedConn{Conn: c, left: maxReply}
+		if raw, ok := c.(syscall.Conn); ok {
+			return &rawBoundedConn{bounded, raw}, nil
+		}
+		return bounded, nil
+	}
+	return redis.NewClient(&o)
+}
+
+// boundedConn bounds what is read between two writes. One goroutine uses it at a time.
+type boundedConn struct {
+	net.Conn
+	left int
+}
+
+func (c *boundedConn) Write(p []byte) (int, error) {
+	c.left = maxReply
+	return c.Conn.Write(p)
+}
+
+func (c *boundedConn) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errReplyTooLarge
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
+}
+
+// rawBoundedConn is one of which the library can see, before it writes, that Redis has
+// closed it.
+type rawBoundedConn struct {
+	*boundedConn
+	syscall.Conn
+}
+
+// health remembers whether Redis answers, and tells when that changes.
+type health struct {
+	log  *slog.Logger
+	role string
+	up   atomic.Bool
+	// Redis that is away is told of once in a while.
+	errors rate.Sometimes
+	gauge  prometheus.GaugeFunc
+}
+
+func newHealth(l *slog.Logger, role string) *health {
+	if l == nil {
+		l = slog.New(slog.DiscardHandler)
+	}
+	h := &health{log: l, role: role, errors: rate.Sometimes{Interval: time.Minute}}
+	h.gauge = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "opensandbox_renew_redis_up", Help: "1 while Redis answers.", ConstLabels: prometheus.Labels{"role": role},
+	}, func() float64 {
+		if h.up.Load() {
+			return 1
+		}
+		return 0
+	})
+	return h
+}
+
+// well notes an answer.
+func (h *health) well() {
+	if !h.up.Load() && h.up.CompareAndSwap(false, true) {
+		h.log.Info("renew_intent", "renew_event", "redis_connected", "role", h.role)
+	}
+}
+
+// ill notes a failure.
+func (h *health) ill(err error) {
+	tell := func() {
+		h.log.Warn("renew_intent", "renew_event", "worker_redis_error", "role", h.role, "error", err,
+			"note", "trying again; told once a minute")
+	}
+	if h.up.CompareAndSwap(true, false) {
+		tell()
+		return
+	}
+	h.errors.Do(tell)
+}
