@@ -8,7 +8,7 @@ type AgentSandbox struct {
 }
 
 var agentSandboxSection = Section{
-	Name: "agent_sandbox", Chosen: true, Only: RuntimeKubernetes,
+	Name: "agent_sandbox", Chosen: true, Only: RuntimeKubernetes, Lifecycle: true,
 	Doc: "Only with kubernetes.workload_provider = \"agent-sandbox\", forbidden otherwise.",
 	ZH:  "仅用于 kubernetes.workload_provider = \"agent-sandbox\"，其他情况不得出现。",
 	Keys: []Key{

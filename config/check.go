@@ -130,7 +130,7 @@ func checkNetwork(s string) string {
 
 func checkControlURL(s string) string {
 	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !isHostPort(u.Host) || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || !isHostPort(u.Host) || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
 		return "Input should be http://host[:port] or https://host[:port]."
 	}
 	return ""

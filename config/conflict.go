@@ -40,6 +40,9 @@ func (d *decoder) conflicts() {
 	if c.Ingress.Mode != ModeGateway && given("ingress.public_port") {
 		warn("ingress.public_port", "has no effect without ingress.mode = \"gateway\"")
 	}
+	if address, host, shared := c.SharedDomain(); shared {
+		warn("ingress.gateway", "%s and %s share a registrable domain, so browsers do not keep sandboxes and the API apart: give sandboxes a domain of their own", Printable(address), Printable(host))
+	}
 	if c.Runtime.Type == RuntimeKubernetes {
 		d.templateFile("kubernetes.batchsandbox_template_file", c.Kubernetes.BatchSandboxTemplateFile)
 		d.templateFile("agent_sandbox.template_file", c.AgentSandbox.TemplateFile)
@@ -49,6 +52,11 @@ func (d *decoder) conflicts() {
 	} {
 		if _, err := os.Stat(f.path); f.path != "" && err != nil {
 			warn(f.key, "the file cannot be read: %v", cause(err))
+		}
+	}
+	for i := range sections {
+		if s := &sections[i]; s.Lifecycle && c.GatewayOnly() && d.report.Given(s.Name) {
+			warn(s.Name, "has no effect beside [control]: the lifecycle server named there runs the sandboxes")
 		}
 	}
 	visit(c, func(_ *Section, k *Key, path string, target any) {

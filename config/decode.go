@@ -42,7 +42,7 @@ func (d *decoder) decode() {
 func (d *decoder) table(s *Section) (table map[string]any, given bool) {
 	raw, parentGiven, found := d.lookup(s.Name)
 	if !found {
-		if s.Required && parentGiven {
+		if s.Required && parentGiven && !(s.Lifecycle && d.gatewayOnly()) {
 			d.fail(s.Name, "Field required")
 		}
 		return nil, false
@@ -54,6 +54,12 @@ func (d *decoder) table(s *Section) (table map[string]any, given bool) {
 	}
 	d.report.sections[s.Name] = true
 	return table, true
+}
+
+// gatewayOnly tells what Config.GatewayOnly will.
+func (d *decoder) gatewayOnly() bool {
+	_, given := d.tree[controlSection.Name]
+	return given
 }
 
 // lookup finds the value at a dotted section name. A parent that is no table counts

@@ -23,7 +23,7 @@ type DockerRuntime struct {
 }
 
 var dockerSection = Section{
-	Name: "docker", Only: RuntimeDocker,
+	Name: "docker", Only: RuntimeDocker, Lifecycle: true,
 	Doc: "The Docker runtime; read only with runtime.type = \"docker\".",
 	ZH:  "Docker 运行时；仅在 runtime.type = \"docker\" 时读取。",
 	Keys: []Key{

@@ -48,6 +48,9 @@ func (l *Loaded) applies(s *Section) bool {
 	if s.Only != "" && s.Only != l.Config.Runtime.Type {
 		return false
 	}
+	if s.Lifecycle && l.Config.GatewayOnly() {
+		return false
+	}
 	return !s.Chosen || l.Report.Given(s.Name)
 }
 

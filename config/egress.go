@@ -8,9 +8,9 @@ type Egress struct {
 }
 
 var egressSection = Section{
-	Name: "egress",
-	Doc:  "The sidecar that enforces networkPolicy; with Docker it needs network_mode = \"bridge\". Without an image, create requests with a networkPolicy are refused.",
-	ZH:   "执行 networkPolicy 的 sidecar；Docker 运行时需要 network_mode = \"bridge\"。未配置镜像时，带 networkPolicy 的创建请求会被拒绝。",
+	Name: "egress", Lifecycle: true,
+	Doc: "The sidecar that enforces networkPolicy; with Docker it needs network_mode = \"bridge\". Without an image, create requests with a networkPolicy are refused.",
+	ZH:  "执行 networkPolicy 的 sidecar；Docker 运行时需要 network_mode = \"bridge\"。未配置镜像时，带 networkPolicy 的创建请求会被拒绝。",
 	Keys: []Key{
 		{
 			Name: "image", Kind: Text, Absent: "networkPolicy is refused", MinLength: 1, check: checkImage,

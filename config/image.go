@@ -7,7 +7,7 @@ type Image struct {
 }
 
 var imageSection = Section{
-	Name: "image", NewKey: true,
+	Name: "image", NewKey: true, Lifecycle: true,
 	Doc: "Which registries sandbox images may come from. Link-local and metadata addresses are refused in any case.",
 	ZH:  "沙箱镜像允许的来源仓库。链路本地与元数据地址始终被拒绝。",
 	Keys: []Key{

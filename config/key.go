@@ -69,7 +69,10 @@ type Section struct {
 	Chosen   bool   // being present is a choice: templates write even the header commented out
 	NewKey   bool   // unknown to the reference implementation
 	Only     string // the runtime.type it belongs to; "" = both
-	Keys     []Key
+	// Lifecycle sections are for a process that runs sandboxes: with [control] they are not
+	// required and have no effect.
+	Lifecycle bool
+	Keys      []Key
 
 	resize func(c *Config, n int) // with Array: make room for n elements
 	length func(c *Config) int

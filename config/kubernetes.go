@@ -31,7 +31,7 @@ const (
 )
 
 var kubernetesSection = Section{
-	Name: "kubernetes", Only: RuntimeKubernetes,
+	Name: "kubernetes", Only: RuntimeKubernetes, Lifecycle: true,
 	Doc: "The Kubernetes runtime; only with runtime.type = \"kubernetes\", forbidden otherwise.",
 	ZH:  "Kubernetes 运行时；仅用于 runtime.type = \"kubernetes\"，其他情况不得出现。",
 	Keys: []Key{
@@ -146,7 +146,7 @@ var kubernetesSection = Section{
 }
 
 var execdInitResourcesSection = Section{
-	Name: "kubernetes.execd_init_resources", Only: RuntimeKubernetes,
+	Name: "kubernetes.execd_init_resources", Only: RuntimeKubernetes, Lifecycle: true,
 	Doc: "Resources of the init container that installs the in-sandbox daemon.",
 	ZH:  "安装沙箱内守护进程的 init 容器的资源配置。",
 	Keys: []Key{

@@ -61,7 +61,7 @@ type Missing struct{ Path string }
 
 // Error says what was tried and what to do.
 func (e *Missing) Error() string {
-	return "Config file " + e.Path + " not found. The [runtime] section is required, so the server needs a file:\n" +
+	return "Config file " + e.Path + " not found. A server that runs sandboxes needs its [runtime] section, a gateway its [control] section:\n" +
 		"  write one with:  opensandbox-server init-config " + e.Path + " --example docker\n" +
 		"  or name one by:  --config PATH, the variable " + EnvPath + ", or the default place " + DefaultPath
 }

@@ -1,6 +1,7 @@
 package config
 
-// Runtime is [runtime], the one required section (contract 07 §3.7).
+// Runtime is [runtime], the one section that a process which runs sandboxes needs
+// (contract 07 §3.7); zero in a gateway.
 type Runtime struct {
 	Type       string // "docker" | "kubernetes"
 	ExecdImage string
@@ -13,7 +14,7 @@ const (
 )
 
 var runtimeSection = Section{
-	Name: "runtime", Required: true,
+	Name: "runtime", Required: true, Lifecycle: true,
 	Doc: "Required. What runs the sandboxes.",
 	ZH:  "必填。沙箱的运行后端。",
 	Keys: []Key{

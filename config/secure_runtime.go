@@ -16,9 +16,9 @@ func (s *SecureRuntime) EffectiveDocker() string {
 }
 
 var secureRuntimeSection = Section{
-	Name: "secure_runtime",
-	Doc:  "Stronger isolation than runc. The runtime must be installed: it is checked at start.",
-	ZH:   "比 runc 更强的隔离。对应运行时必须已安装，启动时会检查。",
+	Name: "secure_runtime", Lifecycle: true,
+	Doc: "Stronger isolation than runc. The runtime must be installed: it is checked at start.",
+	ZH:  "比 runc 更强的隔离。对应运行时必须已安装，启动时会检查。",
 	Keys: []Key{
 		{
 			Name: "type", Kind: Text, Default: "", Enum: []string{"", "gvisor", "kata", "firecracker"},

@@ -8,9 +8,9 @@ type Storage struct {
 }
 
 var storageSection = Section{
-	Name: "storage",
-	Doc:  "What sandboxes may mount.",
-	ZH:   "沙箱允许的挂载。",
+	Name: "storage", Lifecycle: true,
+	Doc: "What sandboxes may mount.",
+	ZH:  "沙箱允许的挂载。",
 	Keys: []Key{
 		{
 			Name: "allowed_host_paths", Kind: PathList, Default: []string{}, check: checkAbsolute,

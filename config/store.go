@@ -7,9 +7,9 @@ type Store struct {
 }
 
 var storeSection = Section{
-	Name: "store",
-	Doc:  "Where expiry, metadata and tokens are kept.",
-	ZH:   "到期时间、元数据与令牌的存储位置。",
+	Name: "store", Lifecycle: true,
+	Doc: "Where expiry, metadata and tokens are kept.",
+	ZH:  "到期时间、元数据与令牌的存储位置。",
 	Keys: []Key{
 		{
 			Name: "type", Kind: Text, Default: "sqlite", Enum: []string{"sqlite"},

@@ -52,6 +52,7 @@ func TestConflicts(t *testing.T) {
 		{minimal + "[renew_intent]\nredis = { enabled = true, dsn = \"redis://h\" }\n", "renew_intent.redis.enabled: has no effect without"},
 		{minimal + "[egress]\nmode = \"dns\"\n", "egress.mode: has no effect without egress.image"},
 		{minimal + "[egress]\nimage = \"e:1\"\n", "egress.image: networkPolicy needs docker.network_mode"},
+		{minimal + "[server]\neip = \"https://api.example.com:8443/x\"\n[ingress]\nmode = \"gateway\"\ngateway = { address = \"*.sb.example.com\", route = { mode = \"wildcard\" } }\n", "ingress.gateway: *.sb.example.com and https://api.example.com:8443/x share a registrable domain"},
 		{minimal + "[ingress]\npublic_port = 1\n", "ingress.public_port: has no effect"},
 		{minimal + "[docker]\nnetwork_mode = \"bridge\"\nhost_mode_ports = [80]\n", "docker.host_mode_ports: has no effect without"},
 		{kubernetesMinimal + "[kubernetes]\nbatchsandbox_template_file = \"/nowhere.yaml\"\n", "kubernetes.batchsandbox_template_file: the file /nowhere.yaml does not exist"},

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
 	"github.com/opensandbox-edge/edge/config"
 )
 
@@ -44,7 +42,9 @@ func Run(l *config.Loaded) []Finding {
 	if l.Config.Runtime.Type == config.RuntimeDocker {
 		a.docker()
 	}
-	a.images()
+	if !l.Config.GatewayOnly() {
+		a.images()
+	}
 	a.ingress()
 	a.mounts(l.Path)
 	a.others()
@@ -157,6 +157,9 @@ func (a *audit) forwarding() {
 
 func (a *audit) limits() {
 	s := &a.config.Server
+	if a.config.GatewayOnly() {
+		return // it creates nothing and serves no lifecycle API
+	}
 	if s.MaxTimeout == 0 {
 		a.warn("server.max_sandbox_timeout_seconds", "is not set: sandboxes may live for ever")
 	}
@@ -186,34 +189,17 @@ func (a *audit) ingress() {
 	for _, r := range i.Routes() {
 		if r.Mode != config.RouteWildcard {
 			a.warn("ingress.gateway", "the "+r.Mode+" route serves all sandboxes from one web origin; pages of one can act on another: prefer wildcard for browsers")
-			continue
-		}
-		for _, host := range a.apiHosts() {
-			if shareDomain(strings.TrimPrefix(r.Address, "*."), host) {
-				a.warn("ingress.gateway", "sandboxes and the API share a registrable domain, so cookies and same-site rules do not separate them: give sandboxes a domain of their own")
-				break
-			}
 		}
 	}
-}
-
-func (a *audit) apiHosts() []string {
-	hosts := append([]string{a.config.Server.Host}, a.config.Server.PublicHosts...)
-	eip := a.config.Server.EIP
-	if _, after, found := strings.Cut(eip, "://"); found {
-		eip = after
+	if _, _, shared := a.config.SharedDomain(); shared {
+		a.warn("ingress.gateway", "sandboxes and the API share a registrable domain, so cookies and same-site rules do not separate them: give sandboxes a domain of their own")
 	}
-	eip, _, _ = strings.Cut(eip, "/")
-	return append(hosts, hostOf(eip))
-}
-
-func shareDomain(x, y string) bool {
-	if _, err := netip.ParseAddr(strings.Trim(y, "[]")); err == nil || y == "" {
-		return false
+	if i.Isolation == "off" {
+		a.warn("ingress.shared_origin_isolation", "is off: a page of one sandbox can take over the pages, cookies and workers of all that share its web origin, and of the API's")
 	}
-	dx, errX := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(x))
-	dy, errY := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(y))
-	return errX == nil && errY == nil && dx == dy
+	if i.CrossSite == "allow" {
+		a.warn("ingress.cross_site", "is allow: pages of other sites act in applications with a user's cookies unless each application checks")
+	}
 }
 
 // precious are paths whose mount into a sandbox gives the machine away.
@@ -245,6 +231,9 @@ func (a *audit) others() {
 		if !isLoopback(hostOf(listen)) {
 			a.warn("metrics.listen", "metrics have no authentication and are open to the network")
 		}
+	}
+	if control, err := url.Parse(a.config.Control.URL); err == nil && control.Scheme == "http" && !isLoopback(control.Hostname()) {
+		a.warn("control.url", "the lifecycle server is reached without TLS: its API key travels in clear unless the network between is trusted; use https://")
 	}
 	r := &a.config.RenewIntent.Redis
 	if dsn := r.DSN.Reveal(); r.Enabled && strings.HasPrefix(dsn, "redis://") {

@@ -46,6 +46,8 @@ mode = "gateway"
 gateway.address = "*.sandboxes.example.com"
 gateway.route.mode = "wildcard"
 gateway.also = [{ mode = "header", address = "gw" }]
+shared_origin_isolation = "off"
+cross_site = "allow"
 secure_access = { active_key = "a", allow_weak_keys = true, keys = [{ key_id = "a", key = "AQ==" }] }
 [storage]
 allowed_host_paths = ["/var/run", "/data"]
