@@ -150,6 +150,11 @@ func (a *audit) sandboxAccess() {
 }
 
 func (a *audit) forwarding() {
+	for _, entry := range a.config.Server.TrustedProxies {
+		if prefix, err := netip.ParsePrefix(entry); err == nil && prefix.Bits() == 0 {
+			a.fail("server.trusted_proxies", config.Printable(entry)+" trusts everybody: any client chooses the address that limits and logs know it by")
+		}
+	}
 	if a.config.Server.ForwardCreds {
 		a.warn("server.forward_credentials", "is on: sandboxes under /sandboxes share one web origin, so one can receive a browser's credentials for another")
 	}

@@ -32,6 +32,7 @@ cors_origins = ["http://console.example.com"]
 execd_access_token = false
 forward_credentials = true
 limit_concurrency = 0
+trusted_proxies = ["10.0.0.0/8", "0.0.0.0/0"]
 [docker]
 host = "tcp://10.0.0.1:2375"
 publish = true
