@@ -8,6 +8,8 @@ import (
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/ingress/sign"
+	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/api/address"
 )
 
@@ -27,6 +29,11 @@ type Options struct {
 
 	// Addresses is what endpoint answers are made from.
 	Addresses address.Config
+
+	// Signatures mints signed routes; nil = there are no signing keys.
+	Signatures *sign.Policy
+	// SecureDefault creates sandboxes as if secureAccess were true when a request says nothing.
+	SecureDefault bool
 
 	// CORS is the policy that authentication applies too; nil = no cross-origin answers,
 	// as it has to be without an API key (threat W2).
@@ -52,6 +59,9 @@ type Handler struct {
 	log     *slog.Logger
 	table   *table
 	limiter limiter
+
+	ready  func() lifecycle.Readiness
+	absent *apierror.Error // the answer where nothing is
 }
 
 // New makes a Handler. It fails only when the documents built into the program are broken.
@@ -62,7 +72,7 @@ func New(o Options) (*Handler, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	h := &Handler{options: o, service: o.Service, log: o.Log}
+	h := &Handler{options: o, service: o.Service, log: o.Log, ready: o.Service.Ready, absent: errNothing}
 	h.limiter.limit = int64(o.Concurrency)
 	endpoints, err := h.endpoints()
 	if err != nil {
@@ -110,7 +120,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	// The path is read as the classifier read it, from the request line.
 	m, found := h.table.find(route.FromHTTP(r).Path)
 	if !found {
-		return notFound()
+		return h.absent
 	}
 	if m.access != public && !(decision.Route.Class == route.API && decision.Allowed) {
 		return h.unauthenticated(w, r, "authentication did not clear this request for the API")
@@ -152,9 +162,9 @@ type silentError struct{ answer *apierror.Error }
 func (e *silentError) Error() string { return e.answer.Error() }
 func (e *silentError) Unwrap() error { return e.answer }
 
-func notFound() error {
-	return apierror.New(http.StatusNotFound, "GENERAL::NOT_FOUND", "There is nothing at this path.")
-}
+var errNothing = apierror.New(http.StatusNotFound, "GENERAL::NOT_FOUND", "There is nothing at this path.")
+
+func notFound() error { return errNothing }
 
 // redirect answers a trailing slash. Location is a path: the host would come from
 // the client (threat C4).

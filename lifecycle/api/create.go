@@ -18,7 +18,7 @@ func (h *Handler) create(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	var problems decode.Problems
-	wanted := decodeCreate(&problems, value)
+	wanted := decodeCreate(&problems, value, h.options.SecureDefault)
 	h.note(w, r, &problems)
 	if err := problems.Err(); err != nil {
 		return err
@@ -34,8 +34,9 @@ func (h *Handler) create(w http.ResponseWriter, r *request) error {
 const minTimeout = 60
 
 // decodeCreate reads a create request (contract 01 §6.1): all field violations at
-// once, then the first violated rule between fields (§6.2).
-func decodeCreate(p *decode.Problems, body *decode.Value) lifecycle.CreateRequest {
+// once, then the first violated rule between fields (§6.2). secureDefault stands for an
+// absent secureAccess.
+func decodeCreate(p *decode.Problems, body *decode.Value, secureDefault bool) lifecycle.CreateRequest {
 	var c createFields
 	m := p.Object(body, decode.Loc{"body"})
 	c.image(m.Field("image"))
@@ -52,7 +53,10 @@ func decodeCreate(p *decode.Problems, body *decode.Value) lifecycle.CreateReques
 	c.entrypoint(m.Field("entrypoint"))
 	c.NetworkPolicy = networkPolicy(m.Field("networkPolicy"))
 	c.CredentialProxy = credentialProxy(m.Field("credentialProxy"))
-	c.SecureAccess, _ = m.Field("secureAccess").Bool()
+	c.SecureAccess = secureDefault
+	if secure, given := m.Field("secureAccess").Bool(); given {
+		c.SecureAccess = secure
+	}
 	c.Volumes = volumes(m.Field("volumes"))
 	c.Extensions, _ = m.Field("extensions").StringMap()
 	m.Done()

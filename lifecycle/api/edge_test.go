@@ -105,6 +105,12 @@ func (s *scripted) ExecdToken(wanted string) secret.Text {
 	}
 	return secret.Text{}
 }
+func (s *scripted) AccessToken(wanted string) secret.Text {
+	if e, ok := s.directory.Lookup(wanted); ok && e.SecureSum != nil {
+		return secret.New(accessToken)
+	}
+	return secret.Text{}
+}
 func (s *scripted) Directory() *lifecycle.Directory { return &s.directory }
 func (s *scripted) Ready() lifecycle.Readiness      { return s.ready }
 

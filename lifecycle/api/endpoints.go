@@ -35,28 +35,9 @@ func errPort() error {
 // endpointOf answers GET /sandboxes/{id}/endpoints/{port} from memory (contract 01
 // §10, 04 §4). The port need not listen, and the sandbox need not run.
 func (h *Handler) endpointOf(w http.ResponseWriter, r *request) error {
-	var problems decode.Problems
-	port, isInt := decode.ParseInt(r.params["port"])
-	if !isInt {
-		problems.Add(decode.Loc{"path", "port"}, "int_parsing", "must be an integer")
-	}
-	viaServer := r.truth(&problems, "use_server_proxy")
-	expires, signed := r.last("expires")
-	if _, ok := decode.ParseInt(expires); signed && !ok {
-		problems.Add(decode.Loc{"query", "expires"}, "int_parsing", "must be Unix seconds")
-	}
-	if err := problems.Err(); err != nil {
+	asked, err := h.askedEndpoint(r)
+	if err != nil {
 		return err
-	}
-	switch {
-	case viaServer && signed:
-		return apierror.New(http.StatusBadRequest, decode.Code,
-			"use_server_proxy cannot be combined with expires: leave one of them out.")
-	case signed:
-		return apierror.New(http.StatusBadRequest, "SANDBOX::API_NOT_SUPPORTED",
-			"This server does not hand out signed routes: leave expires out.")
-	case port < 1 || port > 65535:
-		return errPort()
 	}
 	id := r.params["sandboxId"]
 	entry, found := h.service.Directory().Lookup(id)
@@ -69,25 +50,32 @@ func (h *Handler) endpointOf(w http.ResponseWriter, r *request) error {
 	}
 	target := address.Target{
 		SandboxID: entry.ID,
-		Port:      uint16(port),
+		Port:      asked.port,
 		Base:      base,
 		Prefix:    r.prefix,
 		Published: entry.Published,
+		Secured:   entry.SecureSum != nil,
 	}
-	if viaServer {
+	if asked.viaServer {
 		target.Via = address.ViaServer
+	}
+	if asked.signed {
+		if target.Expires, target.Signature, err = h.sign(target, asked.expires); err != nil {
+			return err
+		}
 	}
 	resolved, err := h.options.Addresses.Resolve(target)
 	if err != nil {
 		return err
 	}
-	headers := maps.Clone(resolved.Headers)
+	// This answer is how the client learns the tokens; they are never stored or logged.
+	headers := make(map[string]string, len(resolved.Headers)+2)
+	maps.Copy(headers, resolved.Headers)
 	if token := h.service.ExecdToken(entry.ID); resolved.ToExecd && !token.IsZero() {
-		if headers == nil {
-			headers = map[string]string{}
-		}
-		// This answer is how the client learns the token; it is never stored or logged.
 		headers[wire.DisplayExecdToken] = token.Reveal()
+	}
+	if token := h.service.AccessToken(entry.ID); !asked.signed && !token.IsZero() {
+		headers[wire.DisplaySecureAccess] = token.Reveal()
 	}
 	return writeJSON(w, http.StatusOK, wireEndpoint{Endpoint: resolved.Value, Headers: headers})
 }

@@ -21,7 +21,7 @@ func (h *Handler) status(w http.ResponseWriter, _ *request) error {
 // readiness answers GET /health/ready, for callers with a key alone: which component is
 // missing is nothing for strangers (threat X11), who have /health.
 func (h *Handler) readiness(w http.ResponseWriter, _ *request) error {
-	state := h.service.Ready()
+	state := h.ready()
 	answer := struct {
 		Status     string            `json:"status"`
 		Code       string            `json:"code,omitempty"` // every error answer has code and message

@@ -31,13 +31,8 @@ func (h *Handler) endpoints() ([]endpoint, error) {
 		{http.MethodGet, "/pools/{poolName}", needsKey, h.pool},
 		{http.MethodPut, "/pools/{poolName}", needsKey, h.updatePool},
 		{http.MethodDelete, "/pools/{poolName}", needsKey, h.pool},
-
-		{http.MethodGet, "/health", public, h.health},
-		{http.MethodHead, "/health", public, h.health},
-		{anyMethod, "/status.ok", public, h.status},
-		{http.MethodGet, "/health/ready", monitoring, h.readiness},
-		{http.MethodHead, "/health/ready", monitoring, h.readiness},
 	}
+	rows = append(rows, h.probes()...)
 	if h.options.Docs == DocsOff {
 		return rows, nil
 	}

@@ -23,6 +23,8 @@ type Service interface {
 
 	// ExecdToken returns the token that the sandbox's execd demands; zero when it demands none.
 	ExecdToken(id string) secret.Text
+	// AccessToken returns the token that every route into the sandbox demands; zero when they demand none.
+	AccessToken(id string) secret.Text
 	Directory() *lifecycle.Directory
 	NotFound(id string) *apierror.Error
 	Ready() lifecycle.Readiness

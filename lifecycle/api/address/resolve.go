@@ -23,6 +23,11 @@ type Target struct {
 	Prefix    string // mount the request came through: "" or "/v1"
 	// Published are the host addresses of the sandbox's published ports, if any.
 	Published map[uint16]netip.AddrPort
+	// Secured tells that the sandbox demands access verification, which only a way through
+	// this server can give.
+	Secured bool
+	// Expires and Signature make the route a signed one; both or none, and not ViaServer.
+	Expires, Signature string
 	// Via chooses between the configured address and the server's own proxy route.
 	Via Via
 }
@@ -57,7 +62,7 @@ func (c Config) Resolve(t Target) (Endpoint, error) {
 		e.Value = value
 		return e, err
 	}
-	if t.Via == ViaConfigured {
+	if t.Via == ViaConfigured && !t.Secured {
 		if value, throughExecd, ok := c.published(t); ok {
 			e.Value, e.ToExecd = value, throughExecd || t.Port == wire.PortExecd
 		}
@@ -72,8 +77,22 @@ func (t Target) proxyRoute() string {
 
 func (t Target) port() string { return strconv.Itoa(int(t.Port)) }
 
-// label is the route of a target in one DNS label.
-func (t Target) label() string { return t.SandboxID + "-" + t.port() }
+// token is the route of a target in one word, as host labels and headers carry it.
+func (t Target) token() string {
+	if t.Signature == "" {
+		return t.SandboxID + "-" + t.port()
+	}
+	return t.SandboxID + "-" + t.port() + "-" + t.Expires + "-" + t.Signature
+}
+
+// path is the route of a target below a gateway's address.
+func (t Target) path() string {
+	p := "/" + url.PathEscape(t.SandboxID) + "/" + t.port()
+	if t.Signature != "" {
+		p += "/" + t.Expires + "/" + t.Signature
+	}
+	return p
+}
 
 // published writes the form of contract 02 §7.3 when the engine published ports and
 // they are meant for clients.
@@ -98,14 +117,19 @@ func (c Config) hostPort(at netip.AddrPort) string {
 func (g *Gateway) address(t Target) (string, error) {
 	switch g.Mode {
 	case Wildcard:
-		label := t.label()
-		if len(label) > maxLabel {
+		label := t.token()
+		switch {
+		case len(label) <= maxLabel:
+		case t.Signature != "":
+			return "", apierror.New(http.StatusBadRequest, "SANDBOX::INVALID_PARAMETER",
+				"The sandbox id, port, expiry and signature make a host label longer than %d octets; leave expires out.", maxLabel)
+		default:
 			return "", apierror.New(http.StatusBadRequest, "SANDBOX::INVALID_PARAMETER",
 				"The sandbox id and port make a host label longer than %d octets; use use_server_proxy=true.", maxLabel)
 		}
 		return label + "." + g.at(strings.TrimPrefix(bare(g.Address), "*.")), nil
 	case URI:
-		return g.at(bare(g.Address)) + "/" + url.PathEscape(t.SandboxID) + "/" + t.port(), nil
+		return g.at(bare(g.Address)) + t.path(), nil
 	default:
 		return g.at(bare(g.Address)), nil
 	}
@@ -116,7 +140,7 @@ func (g *Gateway) headers(t Target) map[string]string {
 	if g.Mode != Header {
 		return nil
 	}
-	return map[string]string{wire.DisplayIngressTo: t.label()}
+	return map[string]string{wire.DisplayIngressTo: t.token()}
 }
 
 // at puts the public port behind the host part of an address that names none.

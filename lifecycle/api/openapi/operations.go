@@ -58,7 +58,7 @@ var sandboxes = []Operation{
 		Description: "The answer has no scheme. Send its headers with every request to it.",
 		Query: []Parameter{
 			{"use_server_proxy", "Go through this server's own address.", object{"type": "boolean", "default": false}},
-			{"expires", "Unix seconds until which a signed route is valid.", object{"type": "integer"}},
+			{"expires", "Unix seconds until which the route is valid without further credentials. The answer is then a signed route; needs a gateway with signing keys, and cannot be combined with use_server_proxy.", object{"type": "integer"}},
 		},
 		Success: 200, Answer: "Endpoint", Errors: []int{400, 404, 422},
 	},

@@ -46,7 +46,7 @@ var schemas = object{
 		"entrypoint":      object{"type": "array", "minItems": 1, "items": object{"type": "string"}, "description": "Command to run; required with image."},
 		"networkPolicy":   ref("NetworkPolicy"),
 		"credentialProxy": schema(object{"enabled": truth("Needs a networkPolicy.")}),
-		"secureAccess":    truth("Demand a token on every route into the sandbox."),
+		"secureAccess":    truth("Demand the OpenSandbox-Secure-Access header of the endpoint answers, or a signed route, on every way into the sandbox. Needs ingress.mode = \"gateway\"."),
 		"volumes":         list("Volume"),
 		"extensions":      textMap("Further wishes, for example access.renew.extend.seconds."),
 	}, "resourceLimits"),
