@@ -74,7 +74,7 @@ func openParts(ctx context.Context, s *state, c *config.Config, r Runtime) (_ *p
 	if err = p.service.Start(ctx); err != nil {
 		return nil, fmt.Errorf("restoring the sandboxes: %w", err)
 	}
-	if p.renewal, err = newRenewal(p.service, log.With("part", "renew")); err != nil {
+	if p.renewal, err = newRenewal(c, p.service, log.With("part", "renew")); err != nil {
 		return nil, err
 	}
 	p.directory = directoryView{p.service.Directory(), p.service}

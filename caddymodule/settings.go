@@ -31,6 +31,9 @@ type settings struct {
 func newSettings(c *config.Config, keys []config.NamedKey, publicHosts []string, log slog.Handler) (*settings, error) {
 	s := &settings{config: c, log: log, keys: keys}
 	s.publicHosts = append(append([]string(nil), c.Server.PublicHosts...), publicHosts...)
+	if _, err := redisDSN(c); err != nil {
+		return nil, err
+	}
 	var err error
 	if s.table, err = route.NewTable(routeSettings(c, s.publicHosts)); err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
