@@ -18,6 +18,9 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }
 func (x *exchange) relay(res *http.Response, body *requestBody) {
 	x.copyResponseHeader(res.Header)
 	announced := x.announceTrailers(res.Header, res.Trailer)
+	if h := x.w.Header(); h["Content-Type"] == nil {
+		h["Content-Type"] = nil // the server would guess one
+	}
 	x.closeIfUnread(body)
 	x.status = res.StatusCode
 	x.w.WriteHeader(res.StatusCode)
@@ -69,6 +72,7 @@ func (x *exchange) copyBody(res *http.Response) error {
 			return nil
 		}
 		if err != nil {
+			_ = flush(flusher) // what came before the failure is the client's
 			return err
 		}
 	}

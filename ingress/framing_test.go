@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/opensandbox-edge/edge/ingress"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -122,27 +121,4 @@ func TestConnectionsAreKept(t *testing.T) {
 		}
 	}
 	require.EqualValues(t, 1, conns.Load())
-}
-
-// An answer whose end two readers could see in two places is refused.
-func TestAmbiguousLengthIsRefused(t *testing.T) {
-	const chunks = "2\r\nok\r\n0\r\n\r\n"
-	for name, answer := range map[string]string{
-		"both":               "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks,
-		"both, other order":  "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n" + chunks,
-		"both, in 204":       "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"folded encoding":    "HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n chunked\r\n\r\n" + chunks,
-		"folded length":      "HTTP/1.1 200 OK\r\nContent-Length:\r\n 2\r\n\r\nok",
-		"encoding in 1.0":    "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks,
-		"blank before colon": "HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok",
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := newEdge(t)
-			addr, _ := rawBackend(t, answer)
-			e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running}, addr, 8080)
-			res, body := e.do(t, direct("8080").request(t, e, "GET", "/", nil))
-			require.Equal(t, 502, res.StatusCode)
-			require.Equal(t, ingress.CodeConnectionFailed, code(t, body))
-		})
-	}
 }

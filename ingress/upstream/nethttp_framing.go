@@ -176,9 +176,11 @@ func (f *framing) nextLine() error {
 		f.phase = atEnd
 	}
 	if err != nil {
-		f.out, f.err = nil, err
+		// Not a byte at all would look like a connection that had been closed before,
+		// and make net/http send the request again.
+		f.out, f.err = line[:1], err
 	}
-	return err
+	return nil
 }
 
 func (f *framing) statusLine(text string) (err error) {
