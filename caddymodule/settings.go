@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/ingress/forwarded"
 	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/ingress/sign"
+	"github.com/opensandbox-edge/edge/secret"
 )
 
 // settings are one configuration's part of the edge: immutable, compiled and checked
@@ -21,6 +24,7 @@ type settings struct {
 	publicHosts   []string
 	table         *route.Table
 	keySet        *auth.Keys
+	signatures    *sign.Policy // nil = there are no signing keys
 	authenticator *auth.Authenticator
 	clientServers map[string]*clientServer // by name; a server not in it keeps no clients
 	cors          *auth.CORS               // nil without a key: no other origin may use the API (threat row W2)
@@ -43,6 +47,9 @@ func newSettings(c *config.Config, keys []config.NamedKey, publicHosts []string,
 		named[i] = auth.Key{Name: k.Name, Value: k.Key}
 	}
 	s.keySet = auth.NewKeys(named...)
+	if s.signatures, err = signaturePolicy(c); err != nil {
+		return nil, err
+	}
 	proxies, err := forwarded.NewProxies(c.Server.TrustedProxies)
 	if err != nil {
 		return nil, fmt.Errorf("server.trusted_proxies: %w", err)
@@ -55,6 +62,27 @@ func newSettings(c *config.Config, keys []config.NamedKey, publicHosts []string,
 		Table: s.table, Keys: s.keySet, Mode: mode, Access: accessOf(c), Proxies: proxies, CORS: s.cors, Logger: slog.New(log),
 	})
 	return s, err
+}
+
+// signaturePolicy makes the one key set that signs and verifies (threat row A8).
+func signaturePolicy(c *config.Config) (*sign.Policy, error) {
+	from := c.Ingress.SecureAccess
+	if len(from.Keys) == 0 {
+		return nil, nil
+	}
+	keys := make([]sign.Key, len(from.Keys))
+	for i, k := range from.Keys {
+		raw, err := k.Bytes()
+		if err != nil {
+			return nil, fmt.Errorf("ingress.secure_access.keys[%d]: %w", i, err)
+		}
+		keys[i] = sign.Key{ID: k.ID, Secret: secret.New(string(raw))}
+	}
+	set, err := sign.NewKeys(from.ActiveKey, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("ingress.secure_access: %w", err)
+	}
+	return &sign.Policy{Keys: set, MaxTTL: from.MaxTTL}, nil
 }
 
 func accessOf(c *config.Config) auth.Access {
@@ -106,7 +134,11 @@ func (s *settings) secrets() []string {
 		out = append(out, k.Key.Reveal())
 	}
 	for _, k := range s.config.Ingress.SecureAccess.Keys {
-		out = append(out, k.Key.Reveal())
+		text := k.Key.Reveal()
+		out = append(out, text, strings.TrimRight(text, "="))
+		if raw, err := k.Bytes(); err == nil {
+			out = append(out, string(raw))
+		}
 	}
-	return append(out, s.config.RenewIntent.Redis.DSN.Reveal())
+	return append(out, s.config.RenewIntent.Redis.DSN.Reveal(), s.config.Control.APIKey.Reveal())
 }
