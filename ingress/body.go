@@ -37,6 +37,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.src.Read(p)
 	b.x.Metrics.received.Add(float64(n))
+	if n > 0 {
+		b.x.touchAgain()
+	}
 	b.count += int64(n)
 	if err == io.EOF {
 		b.fillTrailer()

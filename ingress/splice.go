@@ -117,6 +117,7 @@ func (x *exchange) carryOne(dst io.Writer, src io.Reader, buf []byte, count func
 	if n > 0 {
 		_, failed.out = dst.Write(buf[:n])
 		count(float64(n))
+		x.touchAgain()
 	}
 	return n, failed
 }

@@ -19,13 +19,15 @@ type Toucher interface {
 	Touch(e *lifecycle.Entry, port uint16, path string)
 }
 
-// retouch is the least time between two touches by one exchange, so that a stream does
-// not ask the Toucher for every piece.
-const retouch = time.Second
-
-// uploadCounts is how long the answer to a request on the daemon's port may be outstanding
-// before the body that the client is still sending counts as activity.
-const uploadCounts = 10 * time.Second
+// These are variables for tests alone.
+var (
+	// retouch is the least time between two touches by one exchange, so that a stream does
+	// not ask the Toucher for every piece.
+	retouch = time.Second
+	// uploadCounts is how long the answer to a request on the daemon's port may be
+	// outstanding before the body that the client is still sending counts as activity.
+	uploadCounts = 10 * time.Second
+)
 
 // What an exchange still has to tell the Toucher.
 const (
