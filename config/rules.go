@@ -54,6 +54,12 @@ var rules = []rule{
 		}
 		return "", ""
 	},
+	func(d *decoder) (string, string) {
+		if d.config.Ingress.Mode != ModeGateway && d.config.Server.SecureDefault {
+			return "server.secure_default", "secure_default requires ingress.mode = 'gateway'."
+		}
+		return "", ""
+	},
 	gatewayAddresses,
 	uniqueKeyIDs,
 	activeKeyExists,

@@ -32,6 +32,7 @@ func TestCrossFieldRules(t *testing.T) {
 		{"gateway without block", minimal + gatewayHead, "gateway block must be provided when ingress.mode = 'gateway'."},
 		{"direct with block", minimal + "[ingress.gateway]\naddress = \"a\"\nroute.mode = \"uri\"\n", "gateway block must be omitted unless ingress.mode = 'gateway'."},
 		{"secure_access without gateway", minimal + "[ingress.secure_access]\nactive_key = \"a\"\nkeys = [{ key_id = \"a\", key = \"" + key16 + "\" }]\n", "secure_access block requires ingress.mode = 'gateway'."},
+		{"secure_default without gateway", minimal + "[server]\nsecure_default = true\n", "secure_default requires ingress.mode = 'gateway'."},
 		{"duplicate key", signed("active_key = \"a\"\nkeys = [{ key_id = \"a\", key = \"" + key16 + "\" }, { key_id = \"a\", key = \"" + key16 + "\" }]\n"), "duplicate secure_access key_id 'a'; each key_id must be unique"},
 		{"active key missing", signed("active_key = \"c\"\nkeys = [{ key_id = \"a\", key = \"" + key16 + "\" }, { key_id = \"b\", key = \"" + key16 + "\" }]\n"), "active_key 'c' not found in secure_access.keys; available keys: ['a', 'b']"},
 		{"no keys", signed("active_key = \"a\"\n"), "ingress.secure_access.keys: Field required"},

@@ -163,14 +163,14 @@ var serverSection = Section{
 		},
 		{
 			Name: "require_access", Kind: Text, Default: "none", Enum: []string{"none", "key", "secure"}, NewKey: true, Live: true,
-			Doc: "What a request into a sandbox must show: none = the unguessable sandbox id is enough, as published clients expect; key = the API key; secure = the sandbox's own access token or a signed route, so that sandboxes created without secureAccess take no requests but those to their daemon. The daemon's port asks for the sandbox's own token instead, which endpoint answers carry; with key, a daemon without a token (execd_access_token = false) asks for the API key, too.",
-			ZH:  "访问沙箱时需要出示的凭证：none = 仅凭不可猜测的沙箱 ID（已发布的客户端按此工作）；key = API 密钥。守护进程端口改为要求端点信息中携带的沙箱令牌；若守护进程没有令牌（execd_access_token = false），key 模式下同样要求 API 密钥。secure = 要求沙箱自己的访问令牌或签名路由，未以 secureAccess 创建的沙箱只接受发往其守护进程的请求。",
+			Doc: "What a request into a sandbox must show: none = the unguessable sandbox id is enough, as published clients expect; key = the API key; secure = the sandbox's own access token or a signed route, so that sandboxes created without secureAccess take signed requests only, beside those to their daemon. The daemon's port asks for the sandbox's own token instead, which endpoint answers carry; with key, a daemon without a token (execd_access_token = false) asks for the API key, too.",
+			ZH:  "访问沙箱时需要出示的凭证：none = 仅凭不可猜测的沙箱 ID（已发布的客户端按此工作）；key = API 密钥。守护进程端口改为要求端点信息中携带的沙箱令牌；若守护进程没有令牌（execd_access_token = false），key 模式下同样要求 API 密钥。secure = 要求沙箱自己的访问令牌或签名路由，未以 secureAccess 创建的沙箱除发往其守护进程的请求外，只接受签名路由的请求。",
 			at:  func(c *Config, _ int) any { return &c.Server.RequireAccess },
 		},
 		{
 			Name: "secure_default", Kind: Boolean, Default: false, NewKey: true, Live: true,
-			Doc: "Create every sandbox as if its request said secureAccess: true, unless it says false.",
-			ZH:  "创建沙箱时默认视为 secureAccess: true，除非请求明确为 false。",
+			Doc: "Create every sandbox as if its request said secureAccess: true, unless it says false. Only with ingress.mode = \"gateway\".",
+			ZH:  "创建沙箱时默认视为 secureAccess: true，除非请求明确为 false。仅用于 ingress.mode = \"gateway\"。",
 			at:  func(c *Config, _ int) any { return &c.Server.SecureDefault },
 		},
 		{
