@@ -61,6 +61,7 @@ func (x *exchange) copyBody(res *http.Response) error {
 				return err
 			}
 			x.Metrics.sent.Add(float64(n))
+			x.touchAgain()
 			written += int64(n)
 			if written != res.ContentLength && err != io.EOF && !ready() {
 				if err := flush(flusher); err != nil {
