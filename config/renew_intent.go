@@ -24,8 +24,8 @@ type RenewRedis struct {
 
 var renewIntentSection = Section{
 	Name: "renew_intent",
-	Doc:  "Experimental: traffic into a sandbox that opted in (extension access.renew.extend.seconds) moves its expiry.",
-	ZH:   "实验性功能：对已开启续期（扩展 access.renew.extend.seconds）的沙箱，访问流量会推迟其到期时间。",
+	Doc:  "Experimental: traffic into a sandbox that opted in (extension access.renew.extend.seconds) moves its expiry. Idle timeouts (extension access.idle.timeout.seconds) work without it for what this server proxies itself.",
+	ZH:   "实验性功能：对已开启续期（扩展 access.renew.extend.seconds）的沙箱，访问流量会推迟其到期时间。空闲超时（扩展 access.idle.timeout.seconds）对本服务器自身代理的流量无需启用此项。",
 	Keys: []Key{
 		{
 			Name: "enabled", Kind: Boolean, Default: false, Live: true,
@@ -36,8 +36,8 @@ var renewIntentSection = Section{
 		},
 		{
 			Name: "min_interval_seconds", Kind: Integer, Default: 60, Min: bound(1), Live: true,
-			Doc:     "Least seconds between two renewals of one sandbox.",
-			ZH:      "同一沙箱两次续期的最小间隔秒数。",
+			Doc:     "Least seconds between two renewals of one sandbox; with an idle timeout at most a twentieth of that.",
+			ZH:      "同一沙箱两次续期的最小间隔秒数；设有空闲超时的沙箱最多为其二十分之一。",
 			Example: same("60"),
 			at:      func(c *Config, _ int) any { return &c.RenewIntent.MinInterval },
 		},
@@ -51,8 +51,8 @@ var renewRedisSection = Section{
 	Keys: []Key{
 		{
 			Name: "enabled", Kind: Boolean, Default: false,
-			Doc: "Read renewals of other gateways from a Redis list.",
-			ZH:  "从 Redis 列表读取其他 gateway 的续期请求。",
+			Doc: "Read renewals of other gateways from a Redis list. With [control] this process is such a gateway, and writes them there.",
+			ZH:  "从 Redis 列表读取其他 gateway 的续期请求；设置 [control] 时本进程即为 gateway，会将续期请求写入该列表。",
 			at:  func(c *Config, _ int) any { return &c.RenewIntent.Redis.Enabled },
 		},
 		{

@@ -48,7 +48,7 @@ var schemas = object{
 		"credentialProxy": schema(object{"enabled": truth("Needs a networkPolicy.")}),
 		"secureAccess":    truth("Demand the OpenSandbox-Secure-Access header of the endpoint answers, or a signed route, on every way into the sandbox. Needs ingress.mode = \"gateway\"."),
 		"volumes":         list("Volume"),
-		"extensions":      textMap("Further wishes, for example access.renew.extend.seconds."),
+		"extensions":      textMap("Further wishes. access.renew.extend.seconds (300 to 86400): while the sandbox is used its expiry is moved to that long from now, where the server has renewal switched on. access.renew.max.seconds (60 to 31622400): such renewals end that long after the creation. access.idle.timeout.seconds (60 to 86400): the sandbox is removed when nobody used it for that long. Values are decimal numbers as strings."),
 	}, "resourceLimits"),
 	"Image": schema(object{
 		"uri":  text("Image reference."),
