@@ -71,10 +71,10 @@ func viewOf(s *state, now time.Time) adminView {
 	if s == nil || s.edge() == nil {
 		return view
 	}
-	service := s.edge().parts.service
-	directory := service.Directory()
-	age, up := directory.EventAge()
-	view.Ready, view.Events, view.Total = service.Ready().Ready, adminEvents{Connected: up, Age: age.Seconds()}, directory.Len()
+	known := s.edge().parts.source
+	directory := known.Directory()
+	age, up := known.news()
+	view.Ready, view.Events, view.Total = known.Ready().Ready, adminEvents{Connected: up, Age: age.Seconds()}, directory.Len()
 	directory.Range(func(e *lifecycle.Entry) bool {
 		one := adminSandbox{ID: e.ID, State: e.State, Generation: e.Generation}
 		if e.LastTouch != nil {

@@ -95,11 +95,13 @@ func (app *App) Provision(ctx caddy.Context) error {
 			return err
 		}
 	}
-	module, err := ctx.LoadModuleByID("opensandbox.runtimes."+loaded.Config.Runtime.Type, nil)
-	if err != nil {
-		return fmt.Errorf("runtime.type %q: %w", loaded.Config.Runtime.Type, err)
+	if !loaded.Config.GatewayOnly() {
+		module, err := ctx.LoadModuleByID("opensandbox.runtimes."+loaded.Config.Runtime.Type, nil)
+		if err != nil {
+			return fmt.Errorf("runtime.type %q: %w", loaded.Config.Runtime.Type, err)
+		}
+		app.runtime = module.(Runtime)
 	}
-	app.runtime = module.(Runtime)
 	return ctx.GetMetricsRegistry().Register(currentMetrics{app})
 }
 

@@ -24,12 +24,14 @@ type edge struct {
 
 func newEdge(s *state, effective *settings) (*edge, error) {
 	c := effective.config
-	handler, err := api.New(api.Options{
-		Service:         s.opened.service,
+	source := s.opened.source
+	handler, err := source.api(api.Options{
 		Log:             s.root.logger().With("part", "api"),
 		Concurrency:     c.Server.Concurrency,
 		RequireJSONType: len(effective.keys) == 0,
 		Addresses:       addresses(c, effective.publicHosts),
+		Signatures:      effective.signatures,
+		SecureDefault:   c.Server.SecureDefault,
 		CORS:            effective.cors,
 		Docs:            docsMode(c),
 	})
@@ -41,13 +43,19 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 		return nil, err
 	}
 	proxy, err := ingress.New(ingress.Options{
-		Directory: s.opened.directory, Upstreams: s.opened.upstreams, Core: ingress.Core(c.Ingress.Core), Table: effective.table, Keys: effective.keySet,
+		Directory: source, Upstreams: s.opened.upstreams, Core: ingress.Core(c.Ingress.Core), Table: effective.table, Keys: effective.keySet,
+		Signatures: effective.signatures, Attempts: s.opened.attempts,
+		RequireSecure: c.Server.RequireAccess == "secure", HideExistence: c.Ingress.HideExisting,
 		Toucher: s.opened.renewal, CORS: effective.cors,
-		CodePrefix:         strings.ToUpper(s.opened.service.RuntimeName()),
+		CodePrefix:         strings.ToUpper(source.RuntimeName()),
 		ForwardCredentials: c.Server.ForwardCreds,
 		Isolation:          isolated,
 		AllowCrossSite:     c.Ingress.CrossSite == "allow",
 		PreserveHost:       c.Ingress.PreserveHost,
+		Waiting:            s.opened.waiting,
+		Wait:               c.Ingress.Wait,
+		MaxWaiting:         c.Ingress.MaxWaiting,
+		AutoResume:         c.Ingress.AutoResume,
 		OnGranted:          liftTimeouts,
 		Metrics:            s.metrics.traffic,
 		Logger:             s.root.logger().With("part", "ingress"),
@@ -55,7 +63,11 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &edge{settings: effective, parts: s.opened, api: handler, ingress: proxy}, nil
+	e := &edge{settings: effective, parts: s.opened, api: handler, ingress: proxy}
+	if !source.synced() {
+		e.ingress = http.HandlerFunc(notSynced)
+	}
+	return e, nil
 }
 
 // addresses says what endpoint answers are made from.

@@ -48,13 +48,9 @@ func (h *Hold) open(ctx context.Context, loaded *config.Loaded, log slog.Handler
 		return err
 	}
 	maskSecrets(h.settings)
-	info, err := caddy.GetModule("opensandbox.runtimes." + c.Runtime.Type)
+	runtime, err := runtimeOf(c)
 	if err != nil {
-		return fmt.Errorf("runtime.type %q: this build has no such runtime: %w", c.Runtime.Type, err)
-	}
-	runtime, ok := info.New().(Runtime)
-	if !ok {
-		return fmt.Errorf("the module %s is not a runtime", info.ID)
+		return err
 	}
 	if h.state, _, err = acquireState(h.settings); err != nil {
 		return err
@@ -62,11 +58,31 @@ func (h *Hold) open(ctx context.Context, loaded *config.Loaded, log slog.Handler
 	if err := h.state.install(h.settings); err != nil {
 		return err
 	}
-	h.Log().Info("starting", "config", loaded.Path, "runtime", c.Runtime.Type, "store", c.Store.Path)
+	if c.GatewayOnly() {
+		h.Log().Info("starting as a gateway", "config", loaded.Path, "control", c.Control.URL)
+	} else {
+		h.Log().Info("starting", "config", loaded.Path, "runtime", c.Runtime.Type, "store", c.Store.Path)
+	}
 	if len(loaded.Report.Inert) > 0 {
 		h.Log().Info("these keys are accepted and have no effect in this server", "keys", loaded.Report.Inert)
 	}
 	return h.state.open(ctx, c, runtime)
+}
+
+// runtimeOf is the guest module that a configuration names; nil in a gateway.
+func runtimeOf(c *config.Config) (Runtime, error) {
+	if c.GatewayOnly() {
+		return nil, nil //nolint:nilnil // it has none
+	}
+	info, err := caddy.GetModule("opensandbox.runtimes." + c.Runtime.Type)
+	if err != nil {
+		return nil, fmt.Errorf("runtime.type %q: this build has no such runtime: %w", c.Runtime.Type, err)
+	}
+	runtime, ok := info.New().(Runtime)
+	if !ok {
+		return nil, fmt.Errorf("the module %s is not a runtime", info.ID)
+	}
+	return runtime, nil
 }
 
 // Log returns a logger that follows the configuration in force.
@@ -98,6 +114,10 @@ func (h *Hold) Load(loaded *config.Loaded) error {
 // flushTimeout bounds the wait for connections after their requests have ended. It only
 // runs out when a client has just connected and says nothing.
 const flushTimeout = 2 * time.Second
+
+// Stopping has to be called before the servers are stopped: what never ends by itself, the
+// feed of gateways, ends then instead of holding up the stop.
+func (h *Hold) Stopping() { h.state.stopping.Store(true) }
 
 // Drain waits until no request is inside the handlers and the answers are written out,
 // or for ctx. The servers have to be stopping: they close connections that fall idle.

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -11,6 +12,7 @@ import (
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/lifecycle/api"
+	"github.com/opensandbox-edge/edge/lifecycle/feed"
 )
 
 func init() {
@@ -54,6 +56,14 @@ func (l *Lifecycle) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	e := l.app.edge()
 	if e == nil {
 		apierror.Write(w, errNotReady)
+		return nil
+	}
+	if gateways := e.parts.source.feed(); gateways != nil && feed.Handles(r) {
+		lifted := new(liftedTimeouts)
+		defer lifted.restore()
+		r = r.WithContext(context.WithValue(r.Context(), liftedKey{}, lifted))
+		liftTimeouts(w, r) // a stream of changes may be silent in one direction for ever
+		gateways.ServeHTTP(w, r)
 		return nil
 	}
 	e.api.ServeHTTP(w, r)

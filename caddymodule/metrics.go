@@ -61,9 +61,7 @@ func (o openedMetrics) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(apiInFlight, prometheus.GaugeValue, float64(e.api.InFlight()))
 	out <- prometheus.MustNewConstMetric(apiRejected, prometheus.CounterValue, float64(e.rejectedBefore+e.api.Rejected()))
 	e.parts.renewal.Collect(out)
-	if runtime, ok := e.parts.runtime.(measured); ok {
-		runtime.Metrics().Collect(out)
-	}
+	e.parts.source.collect(out)
 }
 
 // currentMetrics forwards to the state that is open when metrics are read.

@@ -80,7 +80,7 @@ func TestDaemonWithItsTokenNeedsNoKey(t *testing.T) {
 
 			pass := keyHeader(testKey)
 			if token {
-				pass = "X-EXECD-ACCESS-TOKEN: " + pooledState().edge().parts.service.ExecdToken(id).Reveal()
+				pass = "X-EXECD-ACCESS-TOKEN: " + pooledState().edge().parts.source.(*lifecycleSource).Service.ExecdToken(id).Reveal()
 			}
 			require.Equal(t, http.StatusOK, r.do(http.MethodGet, daemon, pass).status)
 		})

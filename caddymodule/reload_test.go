@@ -81,7 +81,7 @@ func TestReloadKeepsStateAndStreams(t *testing.T) {
 	port := r.place(ticker(lines))
 	r.load(r.toml(testKey))
 	first := pooledState()
-	service := first.edge().parts.service
+	known := first.edge().parts.source
 
 	resp, err := http.Get(fmt.Sprintf("http://%s/sandboxes/%s/proxy/%d/", r.addr, sandboxID, port)) //nolint:noctx // ends with the server
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func TestReloadKeepsStateAndStreams(t *testing.T) {
 		require.True(t, stream.Scan(), "the stream goes on: %v", stream.Err())
 		require.Equal(t, fmt.Sprint("after reload ", i), stream.Text())
 		require.Same(t, first, pooledState())
-		require.Same(t, service, pooledState().edge().parts.service)
+		require.Same(t, known, pooledState().edge().parts.source)
 	}
 	close(lines)
 	require.False(t, stream.Scan())

@@ -110,7 +110,7 @@ func TestTrafficKeepsIdleSandboxes(t *testing.T) {
 	before := r.expiresAt(idle)
 	use := func() { r.do(http.MethodGet, fmt.Sprintf("/sandboxes/%s/proxy/%d/", idle, port)) }
 	touched := func() int64 {
-		e, ok := pooledState().opened.directory.Lookup(idle)
+		e, ok := pooledState().opened.source.Lookup(idle)
 		require.True(t, ok)
 		return e.LastTouch.Load()
 	}

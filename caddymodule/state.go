@@ -45,6 +45,8 @@ type state struct {
 	opened  *parts      // nil until open
 	current atomic.Pointer[edge]
 
+	stopping atomic.Bool // the program is about to stop; see Hold.Stopping
+
 	ctx    context.Context // of opening in the background
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -138,6 +140,15 @@ func (s *state) apply() error {
 	}
 	s.current.Store(next)
 	return nil
+}
+
+// refresh makes the handlers anew, because the sandboxes are known now.
+func (s *state) refresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.stack) > 0 {
+		_ = s.apply() // it was in force before
+	}
 }
 
 // edge returns the handlers of the effective configuration, nil until the state is ready.

@@ -201,6 +201,7 @@ func stop(hold *caddymodule.Hold, signals *signals) error {
 	ctx, cancel := context.WithTimeout(context.Background(), caddymodule.StopTimeout)
 	defer cancel()
 	finished := make(chan error, 1)
+	hold.Stopping()
 	go func() {
 		err := caddyserver.Stop()
 		if hold.Drain(ctx) != nil {

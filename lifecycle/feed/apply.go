@@ -58,8 +58,10 @@ func (s *resync) take(l *line) error {
 	case kindSynced:
 		c.forgetOthers(s.named)
 		s.named = nil
+		c.heard.Store(time.Now().UnixNano())
 		if !c.synced.Swap(true) {
 			c.log.Info("the sandboxes of the lifecycle server are known", "sandboxes", c.directory.Len())
+			c.o.OnSynced()
 		}
 	case kindBeat:
 		if !l.Deaf {

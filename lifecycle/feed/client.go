@@ -32,6 +32,8 @@ type ClientOptions struct {
 	Key    secret.Text // an API key of it
 	CAFile string      // PEM; "" = the system's authorities
 	Logger *slog.Logger
+	// OnSynced is called once, when the first snapshot is complete; nil = nobody wants to know.
+	OnSynced func()
 
 	// Silence is how long a stream may say nothing before it counts as broken; 5 s.
 	Silence time.Duration
@@ -68,6 +70,9 @@ func NewClient(o ClientOptions) (*Client, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.OnSynced == nil {
+		o.OnSynced = func() {}
 	}
 	if o.Silence == 0 {
 		o.Silence = 5 * time.Second
@@ -161,6 +166,15 @@ func (c *Client) Ready() lifecycle.Readiness {
 		r.Components["control"] = "nothing heard for " + age.Truncate(time.Second).String()
 	}
 	return r
+}
+
+// Synced tells that the server's sandboxes are known.
+func (c *Client) Synced() bool { return c.synced.Load() }
+
+// Age is how old the last word of the server is, and whether it counts as recent.
+func (c *Client) Age() (age time.Duration, up bool) {
+	age = c.age()
+	return age, age <= c.o.StaleAfter
 }
 
 // age is how old the last word is after which the directory was known to be right.

@@ -1,0 +1,137 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/opensandbox-edge/edge/config"
+	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/api"
+	"github.com/opensandbox-edge/edge/lifecycle/feed"
+	"github.com/opensandbox-edge/edge/lifecycle/store"
+)
+
+// lifecycleSource is a process that runs sandboxes.
+type lifecycleSource struct {
+	*lifecycle.Service
+	store    lifecycle.Store
+	runtime  lifecycle.Runtime
+	gateways *feed.Server
+}
+
+// openLifecycle opens the store, connects to the backend and restores the sandboxes. On
+// error nothing stays open.
+func openLifecycle(ctx context.Context, s *state, c *config.Config, r Runtime) (_ *lifecycleSource, err error) {
+	log := s.root.logger()
+	l := new(lifecycleSource)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	opened, err := store.Open(ctx, c.Store.Path)
+	if err != nil {
+		return nil, err
+	}
+	l.store = opened
+	instance, err := lifecycle.LoadSecret(c.Store.Path + ".secret")
+	if err != nil {
+		return nil, err
+	}
+	// Assigned only without an error: beside one, a module may return a nil pointer,
+	// which is not a nil interface and would be closed.
+	backend, err := r.OpenRuntime(ctx, c, log.With("part", "runtime"))
+	if err != nil {
+		return nil, fmt.Errorf("opening the %s runtime: %w", c.Runtime.Type, err)
+	}
+	l.runtime = backend
+	service, err := lifecycle.New(lifecycle.Options{
+		Runtime: l.runtime, Store: l.store, Secret: instance,
+		WithoutExecdToken: !c.Server.ExecdToken,
+		SecureAccess:      c.Ingress.Mode == config.ModeGateway,
+		MaxTimeout:        c.Server.MaxTimeout,
+		AllowedRegistries: c.Image.AllowedRegistries,
+		DeniedRegistries:  c.Image.DeniedRegistries,
+		HostNetwork:       c.Runtime.Type == config.RuntimeDocker && c.Docker.NetworkMode == "host",
+		HostPorts:         c.Docker.HostModePorts,
+		ReadyTimeout:      c.Docker.ExecdStartTimeout,
+		MaxConcurrent:     c.Server.ThreadPoolSize,
+		MaxPendingCreates: noLimit(c.Server.MaxPending),
+		MaxSandboxes:      c.Server.MaxSandboxes,
+		Logger:            log.With("part", "lifecycle"),
+		Metrics:           s.metrics.lifecycle,
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.Service = service
+	if err = l.Start(ctx); err != nil {
+		return nil, fmt.Errorf("restoring the sandboxes: %w", err)
+	}
+	l.gateways = feed.NewServer(feed.ServerOptions{
+		Service: l.Service, Logger: log.With("part", "feed"),
+		Stopping: func() bool { return s.stopping.Load() || caddy.Exiting() },
+	})
+	return l, nil
+}
+
+// noLimit translates the file's 0, "no limit", for options whose 0 is a default.
+func noLimit(n int) int {
+	if n == 0 {
+		return math.MaxInt32
+	}
+	return n
+}
+
+// Lookup implements ingress.Directory.
+func (l *lifecycleSource) Lookup(id string) (*lifecycle.Entry, bool) { return l.Directory().Lookup(id) }
+
+func (l *lifecycleSource) synced() bool { return true } // restored
+
+func (l *lifecycleSource) news() (time.Duration, bool) { return l.Directory().EventAge() }
+
+func (l *lifecycleSource) api(o api.Options) (*api.Handler, error) {
+	o.Service = l.Service
+	return api.New(o)
+}
+
+func (l *lifecycleSource) feed() http.Handler { return l.gateways }
+
+func (l *lifecycleSource) renewal(c *config.Config, log *slog.Logger) (*renewal, error) {
+	return newRenewal(c, l.Service, log)
+}
+
+var followers = prometheus.NewDesc("opensandbox_feed_followers", "Gateways that follow this lifecycle server.", nil, nil)
+
+func (l *lifecycleSource) collect(out chan<- prometheus.Metric) {
+	out <- prometheus.MustNewConstMetric(followers, prometheus.GaugeValue, float64(l.gateways.Followers()))
+	if runtime, ok := l.runtime.(measured); ok {
+		runtime.Metrics().Collect(out)
+	}
+}
+
+// close ends the feed before the service, which takes its directory apart.
+func (l *lifecycleSource) close(ctx context.Context) error {
+	var all []error
+	if l.gateways != nil {
+		l.gateways.Close()
+	}
+	if l.Service != nil {
+		all = append(all, l.Close(ctx))
+	}
+	if l.runtime != nil {
+		all = append(all, l.runtime.Close())
+	}
+	if l.store != nil {
+		all = append(all, l.store.Close())
+	}
+	return errors.Join(all...)
+}
