@@ -44,6 +44,16 @@ func TestOrdinaryHeadersAreNotCopied(t *testing.T) {
 	}
 }
 
+// What HTTP/2 leaves in the map is not the sandbox's (threat row R4).
+func TestPseudoHeadersAreNotForwarded(t *testing.T) {
+	x := browserExchange(route.FormWildcard, "")
+	x.r.Header[":protocol"], x.r.Header["Host"] = []string{"websocket"}, []string{"evil.example"}
+	h := x.requestHeader()
+	require.NotContains(t, h, ":protocol")
+	require.NotContains(t, h, "Host")
+	require.NotEmpty(t, h["Accept"])
+}
+
 func BenchmarkRequestHeader(b *testing.B) {
 	x := browserExchange(route.FormWildcard, "")
 	b.ReportAllocs()

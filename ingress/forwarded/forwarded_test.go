@@ -133,6 +133,9 @@ func TestUnixSocketsAreTrustedByName(t *testing.T) {
 	o = proxies(t, "0.0.0.0/0", "::/0").Read(r)
 	require.False(t, o.Client.IsValid())
 	require.Empty(t, o.For())
+	r.RemoteAddr = "10.0.0.1:80"
+	o = proxies(t, "10.0.0.0/8").Read(r)
+	require.False(t, o.Client.IsValid(), "a peer chose that name for its end")
 	o = proxies(t, forwarded.Unix).Read(request("garbage", xff, "203.0.113.1"))
 	require.False(t, o.Client.IsValid(), "an unknown peer is not a Unix socket")
 }

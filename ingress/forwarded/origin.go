@@ -39,12 +39,19 @@ type Origin struct {
 // Forwarded (RFC 7239) and X-Real-IP are never read: a proxy that writes one set of headers
 // commonly passes a client's other set on, and then there are two truths.
 func (p *Proxies) Read(r *http.Request) Origin {
-	o := Origin{Peer: peer(r.RemoteAddr), Scheme: "http", Host: r.Host}
+	o := Origin{Scheme: "http", Host: r.Host}
 	if r.TLS != nil {
 		o.Scheme = "https"
 	}
+	trusted := false
+	if overUnix(r) {
+		trusted = p != nil && p.unix
+	} else {
+		o.Peer = peer(r.RemoteAddr)
+		trusted = p.Trusts(o.Peer)
+	}
 	o.Client = o.Peer
-	if !p.trustsPeer(r, o.Peer) {
+	if !trusted {
 		return o
 	}
 	for entry := range fromEnd(r.Header["X-Forwarded-For"]) {
