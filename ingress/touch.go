@@ -44,7 +44,7 @@ type touches struct {
 	entry  *lifecycle.Entry
 	port   uint16
 	path   string
-	began  time.Time
+	began  time.Time    // zero when the sandbox did not opt in
 	next   atomic.Int64 // when pieces count again, as a time.Duration since began
 	upload bool         // the client has proven that it may talk to the daemon
 }
@@ -60,9 +60,12 @@ func (x *exchange) touch() {
 		return
 	}
 	t := &x.touches
-	t.to, t.entry, t.port, t.began = x.Toucher, x.entry, x.route.Port, time.Now()
+	t.to, t.entry, t.port = x.Toucher, x.entry, x.route.Port
 	if x.route.Form == route.FormURI && x.decision.Route.Signature == "" {
 		t.path = x.route.Path
+	}
+	if t.entry.RenewExtend > 0 || t.entry.IdleTimeout > 0 {
+		t.began = time.Now()
 	}
 	if t.port != wire.PortExecd {
 		t.start()
@@ -70,7 +73,7 @@ func (x *exchange) touch() {
 	}
 	// An upload is answered at its end, which may be long after the sandbox would have
 	// expired: the body of a client with the sandbox's own token counts before.
-	t.upload = t.entry.ExecdTokenSum != nil && !x.isPing()
+	t.upload = !t.began.IsZero() && t.entry.ExecdTokenSum != nil && !x.isPing()
 	t.next.Store(int64(uploadCounts))
 	t.phase.Store(touchAnswered)
 }
@@ -94,9 +97,13 @@ func (x *exchange) touchHead(status int) {
 // in before that. Streams that are silent do not call it.
 func (x *exchange) touchAgain() {
 	t := &x.touches
-	phase := t.phase.Load()
-	if phase == touchNever || phase == touchAnswered && !t.upload || t.entry.RenewExtend <= 0 && t.entry.IdleTimeout <= 0 {
+	switch t.phase.Load() {
+	case touchNever:
 		return
+	case touchAnswered:
+		if !t.upload {
+			return
+		}
 	}
 	now, next := int64(time.Since(t.began)), t.next.Load()
 	if now >= next && t.next.CompareAndSwap(next, now+int64(retouch)) {
@@ -104,10 +111,14 @@ func (x *exchange) touchAgain() {
 	}
 }
 
-// start counts the access itself, and what flows from now on.
+// start counts the access itself and, if anything depends on it, what flows from now on.
 func (t *touches) start() {
-	t.next.Store(int64(time.Since(t.began) + retouch))
-	t.phase.Store(touchPieces)
+	phase := touchNever
+	if !t.began.IsZero() {
+		t.next.Store(int64(time.Since(t.began) + retouch))
+		phase = touchPieces
+	}
+	t.phase.Store(phase)
 	t.to.Touch(t.entry, t.port, t.path)
 }
 
