@@ -15,6 +15,9 @@ func (x *exchange) checkRequest() error {
 	if err := x.checkQuery(x.r.URL.RawQuery); err != nil {
 		return err
 	}
+	if err := x.checkLength(); err != nil {
+		return err
+	}
 	return x.checkUpgrade()
 }
 

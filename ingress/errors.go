@@ -39,8 +39,10 @@ var (
 		"A page of another site made this request with your cookies. Open the application itself, or have the operator set ingress.cross_site = \"allow\".")
 	errWorker = apierror.New(http.StatusForbidden, CodeWorkerScript,
 		"Service workers are not available here, because several sandboxes share this web origin. Use a wildcard route.")
+	errBadLength = apierror.New(http.StatusBadRequest, apierror.Unknown,
+		"The Content-Length is not the length of the body.")
 	errBadUpgrade = apierror.New(http.StatusBadRequest, apierror.Unknown,
-		"This is no valid WebSocket handshake: it must be a GET without a body, with Connection: Upgrade, over HTTP/1.1.")
+		"This is no valid WebSocket handshake: it is a GET without a body, with Connection: Upgrade, over HTTP/1.1, and an extended CONNECT without a length over HTTP/2 and HTTP/3.")
 	errMissingToken = apierror.New(http.StatusUnauthorized, CodeMissingExecdToken,
 		"This port needs the sandbox's access token. Send the headers that the endpoint API returned.")
 	errInvalidToken = apierror.New(http.StatusUnauthorized, CodeInvalidExecdToken,

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
@@ -13,6 +15,9 @@ func (t *Table) Classify(r Request) Verdict {
 	authority, ok := readAuthority(r)
 	if !ok {
 		return Verdict{Err: errAuthority}
+	}
+	if !httpguts.ValidHeaderFieldName(r.Method) { // a token, as the name of a method is
+		return Verdict{Err: errBadMethod} // HTTP/2 hands over any text
 	}
 	// Plain CONNECT and TRACE are refused before routing: no proxy core has to know how
 	// they desynchronise a pooled connection (threat row B3).

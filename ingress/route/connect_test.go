@@ -29,6 +29,8 @@ func TestConnect(t *testing.T) {
 		{"no CONNECT", route.Request{Method: "GET", Protocol: "websocket", Authority: sb, Path: "/"}, route.CodeBadProtocol},
 		{"the API", route.Request{Method: "CONNECT", Protocol: "websocket", Authority: api, Path: "/v1/sandboxes"}, route.CodeMethodNotAllowed},
 		{"a public path", route.Request{Method: "CONNECT", Protocol: "websocket", Authority: api, Path: "/health"}, route.CodeMethodNotAllowed},
+		{"a method with a blank", route.Request{Method: "GET /x HTTP/1.1", Authority: sb, Path: "/"}, route.CodeBadMethod},
+		{"no method", route.Request{Authority: sb, Path: "/"}, route.CodeBadMethod},
 		{"two hosts", route.Request{Method: "CONNECT", Protocol: "websocket", Authority: sb, HostFields: []string{api}, Path: "/"}, route.CodeBadAuthority},
 		{"no path", route.Request{Method: "CONNECT", Protocol: "websocket", Authority: sb, Path: "*"}, route.CodeBadPath},
 	} {

@@ -14,6 +14,7 @@ const (
 	CodeBadPort          = "DOCKER::INVALID_PORT" // the contract's code on every runtime
 	CodeMisdirected      = "GENERAL::MISDIRECTED_REQUEST"
 	CodeMethodNotAllowed = "GENERAL::METHOD_NOT_ALLOWED"
+	CodeBadMethod        = "GENERAL::INVALID_METHOD"
 	CodeBadProtocol      = "GENERAL::PROTOCOL_NOT_SUPPORTED"
 )
 
@@ -37,6 +38,8 @@ var (
 		"This host is not served here. Use a host the server is configured for.")
 	errMethod = apierror.New(http.StatusMethodNotAllowed, CodeMethodNotAllowed,
 		"CONNECT and TRACE are not supported.")
+	errBadMethod = apierror.New(http.StatusBadRequest, CodeBadMethod,
+		"The method is no token.")
 	errProtocol = apierror.New(http.StatusNotImplemented, CodeBadProtocol,
 		"The one protocol of an extended CONNECT is websocket.") // RFC 9220 §3
 )

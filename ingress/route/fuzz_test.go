@@ -59,6 +59,9 @@ func checkVerdict(t *testing.T, r route.Request, v route.Verdict, wildcard bool)
 		t.Fatalf("a sandbox host reaches something else: %+v", v)
 	}
 	sandbox := v.Class == route.Proxy || v.Class == route.Gateway
+	if r.Method == "" || strings.ContainsAny(r.Method, " \t\r\n/:") {
+		t.Fatalf("method %q", r.Method)
+	}
 	websocket := strings.EqualFold(r.Protocol, "websocket")
 	if (r.Method == "CONNECT" && !(sandbox && websocket)) || r.Method == "TRACE" || (r.Protocol != "" && r.Method != "CONNECT") {
 		t.Fatalf("%s with protocol %q got through: %+v", r.Method, r.Protocol, v)
