@@ -1,6 +1,6 @@
 """The published Python client against a running server: what a first script does.
 
-Arguments: domain, API key, image, "proxy" or "direct". Any failure is an exception.
+Arguments: domain, API key, image, "proxy" or "direct", "secure" or "open". Any failure is an exception.
 """
 
 import sys
@@ -9,7 +9,7 @@ from datetime import timedelta
 from opensandbox import SandboxSync
 from opensandbox.config import ConnectionConfigSync
 
-domain, key, image, mode = sys.argv[1:]
+domain, key, image, mode, access = sys.argv[1:]
 config = ConnectionConfigSync(
     domain=domain, api_key=key, use_server_proxy=mode == "proxy", disable_metrics=True
 )
@@ -19,6 +19,7 @@ sandbox = SandboxSync.create(
     timeout=timedelta(minutes=2),
     metadata={"client": "python"},
     env={"GREETING": "hello"},
+    secure_access=access == "secure",
     connection_config=config,
 )
 try:

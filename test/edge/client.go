@@ -38,6 +38,7 @@ type CreateRequest struct {
 	Env            map[string]string `json:"env,omitempty"`
 	Metadata       map[string]string `json:"metadata,omitempty"`
 	Extensions     map[string]string `json:"extensions,omitempty"`
+	SecureAccess   bool              `json:"secureAccess,omitempty"`
 }
 
 // Endpoint is where a port of a sandbox is reached, without a scheme.
@@ -86,7 +87,7 @@ func (s *Server) Renew(ctx context.Context, id string, at time.Time) error {
 		map[string]string{"expiresAt": at.UTC().Format(time.RFC3339Nano)}, nil)
 }
 
-// Endpoint asks where a port is reached; query may hold use_server_proxy.
+// Endpoint asks where a port is reached; query may hold use_server_proxy or expires.
 func (s *Server) Endpoint(ctx context.Context, id string, port int, query string) (Endpoint, error) {
 	var out Endpoint
 	return out, s.Call(ctx, http.MethodGet, fmt.Sprintf("/v1/sandboxes/%s/endpoints/%d?%s", id, port, query), nil, &out)

@@ -65,6 +65,23 @@ func (s *Server) Route(form Form, id string, port int, token string) Route {
 	return r
 }
 
+// Signed writes a signed route in the given form, which is not Direct.
+func (s *Server) Signed(form Form, id string, port int, expires, signature string) Route {
+	r := s.Route(form, id, port, "")
+	plain := fmt.Sprintf("%s-%d", id, port)
+	switch form {
+	case Wildcard:
+		r.base = strings.Replace(r.base, plain, plain+"-"+expires+"-"+signature, 1)
+	case URI:
+		r.base += "/" + expires + "/" + signature
+	case Header:
+		r.headers.Set("OpenSandbox-Ingress-To", plain+"-"+expires+"-"+signature)
+	case Direct:
+		panic("direct routes have no signature")
+	}
+	return r
+}
+
 // With returns the route with one more header on every request.
 func (r Route) With(name, value string) Route {
 	r.headers = r.headers.Clone()

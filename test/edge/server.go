@@ -210,6 +210,32 @@ func (s *Server) Helpers(ctx context.Context) ([]string, error) {
 	return split(out), err
 }
 
+// Inspect is what the engine says about this server's containers.
+func (s *Server) Inspect(ctx context.Context) (string, error) {
+	ids, err := s.Containers(ctx)
+	if err != nil {
+		return "", err
+	}
+	return s.docker(ctx, append([]string{"inspect"}, ids...)...)
+}
+
+// ForgetStore takes away what a stopped server remembers of its sandboxes, but not its secret.
+func (s *Server) ForgetStore() error {
+	left, err := filepath.Glob(filepath.Join(s.Dir, "store", "opensandbox.db*"))
+	if err != nil {
+		return err
+	}
+	for _, file := range left {
+		if filepath.Ext(file) == ".secret" {
+			continue
+		}
+		if err := os.Remove(file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // RemoveContainers takes away what a killed server left; a tidy test finds nothing to remove.
 func (s *Server) RemoveContainers(ctx context.Context) error {
 	ids, err := s.Containers(ctx)
