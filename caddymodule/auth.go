@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/opensandbox-edge/edge/auth"
 )
@@ -72,18 +73,38 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 }
 
 // describe adds what is known about the request to its log lines, span and placeholders.
+// It does no more than say where to ask: most requests write no line and use no placeholder.
 func describe(r *http.Request, d *auth.Decision) {
 	traceAttributes(r, d)
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		for _, field := range logFields(d) {
-			extra.Set(zap.String(field.Key, field.Value.String()))
-		}
+		extra.Set(zap.Inline((*described)(d)))
 	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Set("opensandbox.key.name", d.KeyName)
-		repl.Set("opensandbox.sandbox.id", d.Route.SandboxID)
-		repl.Set("opensandbox.route.form", d.Route.Form.String())
+		repl.Map((*described)(d).placeholder)
 	}
+}
+
+// described is a decision in the words of logs and placeholders.
+type described auth.Decision
+
+// MarshalLogObject implements zapcore.ObjectMarshaler.
+func (d *described) MarshalLogObject(to zapcore.ObjectEncoder) error {
+	for _, field := range logFields((*auth.Decision)(d)) {
+		to.AddString(field.Key, field.Value.String())
+	}
+	return nil
+}
+
+func (d *described) placeholder(key string) (any, bool) {
+	switch key {
+	case "opensandbox.key.name":
+		return d.KeyName, true
+	case "opensandbox.sandbox.id":
+		return d.Route.SandboxID, true
+	case "opensandbox.route.form":
+		return d.Route.Form.String(), true
+	}
+	return nil, false
 }
 
 // appOf returns the configuration's app, which exists with defaults when the
@@ -123,4 +144,5 @@ var (
 	_ caddy.Provisioner           = (*Auth)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Auth)(nil)
 	_ caddyfile.Unmarshaler       = (*Auth)(nil)
+	_ zapcore.ObjectMarshaler     = (*described)(nil)
 )
