@@ -9,7 +9,7 @@ TOOLS       := .cache/tools
 WITH_ENGINE := tools/machine/with-engine
 
 .DEFAULT_GOAL := help
-.PHONY: help machine build images demo run test test-unit test-docker test-clients test-xcaddy lint vuln xcaddy fuzz clean
+.PHONY: help machine build images demo run test test-unit test-docker test-clients test-xcaddy lint vuln xcaddy fuzz bench clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -59,5 +59,8 @@ xcaddy: ## Build bin/caddy from xcaddy.json with the real xcaddy.
 fuzz: ## Run every fuzz target for FUZZTIME (default 30s) each.
 	@tools/lint/fuzz $(or $(FUZZTIME),30s)
 
+bench: machine build ## The data plane beside nginx, stock Caddy and httputil; BENCH='-only request' for a part.
+	@tools/machine/bench $(BENCH)
+
 clean: ## Remove what the targets built.
-	rm -rf bin .cache
+	rm -rf bin .cache bench

@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"ingress/sign":      {},
 	"ingress/access":    {"ingress/sign"},
 	"ingress/attempts":  {"ingress/sign"},
+	"ingress/budget":    {},
 	"auth":              {"ingress/route", "ingress/forwarded"},
 	"config":            {},
 	"logging":           {},
@@ -56,20 +57,21 @@ var mayImport = map[string][]string{
 	"ingress/lane":     {"ingress/guard"},
 
 	// The data plane sees the control plane through the directory's entries alone.
-	"ingress": {"lifecycle", "auth", "ingress/isolation", "ingress/upstream", "ingress/h1", "ingress/route", "ingress/sign", "ingress/access", "ingress/attempts"},
+	"ingress": {"lifecycle", "auth", "ingress/isolation", "ingress/upstream", "ingress/h1", "ingress/route", "ingress/sign", "ingress/access", "ingress/attempts", "ingress/budget"},
 
 	// The daemon in the sandbox imports nothing from the server.
 	"execd": {},
 
 	// Adapters and programs.
 	"caddymodule": {
-		"internal/extendedconnect", "config", "auth", "ingress", "ingress/route", "ingress/guard", "ingress/lane", "ingress/forwarded", "ingress/isolation", "ingress/sign", "ingress/attempts", "lifecycle", "lifecycle/api", "lifecycle/docker",
+		"internal/extendedconnect", "config", "auth", "ingress", "ingress/route", "ingress/guard", "ingress/lane", "ingress/forwarded", "ingress/isolation", "ingress/sign", "ingress/attempts", "ingress/budget", "lifecycle", "lifecycle/api", "lifecycle/docker",
 		"lifecycle/store", "lifecycle/renew", "lifecycle/feed", "logging",
 	},
 	"cmd/opensandbox-server": {"caddymodule", "config", "logging"},
 	"cmd/opensandbox-execd":  {"execd"},
 	"deploy/images":          {},
 	"test":                   {"lifecycle/docker"},
+	"test/bench":             {"lifecycle", "lifecycle/feed", "auth", "ingress/route"},
 
 	"internal/architecture":    {},
 	"internal/redistest":       {},

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a program under measurement, with its children.
+type process struct {
+	cmd   *exec.Cmd
+	log   string
+	after func() // runs once it has ended; nil = nothing
+}
+
+// spawn starts a program and waits until it listens.
+func spawn(ctx context.Context, dir, address string, env []string, argv ...string) (*process, error) {
+	p := &process{cmd: exec.Command(argv[0], argv[1:]...), log: filepath.Join(dir, filepath.Base(argv[0])+".log")}
+	out, err := os.Create(p.log)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
+	p.cmd.Env = append(os.Environ(), env...)
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := listens(ctx, address); err != nil {
+		text, _ := os.ReadFile(p.log)
+		p.stop()
+		return nil, fmt.Errorf("%s: %w\n%s", argv[0], err, text)
+	}
+	return p, nil
+}
+
+// listens waits until somebody accepts connections on address.
+func listens(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	every := time.NewTicker(20 * time.Millisecond)
+	defer every.Stop()
+	for {
+		if c, err := net.Dial("tcp", address); err == nil {
+			return c.Close()
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return fmt.Errorf("nothing listens on %s", address)
+		}
+	}
+}
+
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Wait()
+	if p.after != nil {
+		p.after()
+	}
+}
+
+// pids are the process and its children: nginx serves from those.
+func (p *process) pids() []int {
+	own := p.cmd.Process.Pid
+	pids := []int{own}
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", own, own))
+	for _, child := range strings.Fields(string(text)) {
+		if n, err := strconv.Atoi(child); err == nil {
+			pids = append(pids, n)
+		}
+	}
+	return pids
+}
+
+// clockTick is the unit of the kernel's CPU accounting; Linux has shown 100 per second
+// to user space on every architecture since 2.6.
+const clockTick = 10 * time.Millisecond
+
+// cpu is the user and system time that the program has used.
+func (p *process) cpu() time.Duration {
+	var ticks int
+	for _, pid := range p.pids() {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		_, rest, _ := strings.Cut(string(text), ") ") // the name may hold spaces
+		fields := strings.Fields(rest)
+		if len(fields) < 13 {
+			continue
+		}
+		user, _ := strconv.Atoi(fields[11])
+		system, _ := strconv.Atoi(fields[12])
+		ticks += user + system
+	}
+	return time.Duration(ticks) * clockTick
+}
+
+// rss is the resident memory in bytes.
+func (p *process) rss() int64 {
+	var pages int64
+	for _, pid := range p.pids() {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if fields := strings.Fields(string(text)); len(fields) > 1 {
+			n, _ := strconv.ParseInt(fields[1], 10, 64)
+			pages += n
+		}
+	}
+	return pages * int64(os.Getpagesize())
+}
