@@ -187,8 +187,7 @@ func (g *Guard) judge(line []byte) bool {
 			g.part = requestLine
 			return true
 		}
-		_, _, ok := field(line)
-		return ok
+		return trailer(line)
 	}
 }
 

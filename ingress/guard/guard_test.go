@@ -83,6 +83,8 @@ var requests = []struct {
 	{"signed chunk size", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n+1\r\nx\r\n0\r\n\r\n", 0, false},
 	{"long extension", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("a", 2000) + "\r\nx\r\n0\r\n\r\n", 0, false},
 	{"trailer by bare LF", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\nX: 1\n\r\n", 0, false},
+	{"framing in a trailer", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\ncontent-length: 5\r\n\r\n", 0, false},
+	{"empty host", "GET / HTTP/1.1\r\nHost: \r\n\r\n", 0, false},
 	{"folded trailer", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\nX: 1\r\n y\r\n\r\n", 0, false},
 }
 

@@ -40,7 +40,7 @@ func (h *head) field(line []byte) bool {
 	case is(name, "host"):
 		first := !h.host
 		h.host = true
-		return first && (h.authority == nil || bytes.EqualFold(h.authority, value))
+		return first && len(value) > 0 && (h.authority == nil || bytes.EqualFold(h.authority, value))
 	case is(name, "content-length"):
 		first := h.length < 0 && !h.chunked
 		h.length, ok = decimal(value)
@@ -53,6 +53,12 @@ func (h *head) field(line []byte) bool {
 		h.upgrade = true
 	}
 	return true
+}
+
+// trailer tells whether a field line may stand behind the chunks.
+func trailer(line []byte) bool {
+	name, _, ok := field(line)
+	return ok && !is(name, "content-length") && !is(name, "transfer-encoding") && !is(name, "host")
 }
 
 // field cuts a line into name and value. It refuses continuations of the line before,
