@@ -175,8 +175,8 @@ var serverSection = Section{
 		},
 		{
 			Name: "forward_credentials", Kind: Boolean, Default: false, NewKey: true, Live: true,
-			Doc: "Let the headers Cookie and Authorization of requests on /sandboxes/{id}/proxy/{port} through to the sandbox. All sandboxes and the API share one web origin there, so a browser's credentials for one would reach another. Gateway routes pass them in any case, except that with ingress.shared_origin_isolation = \"strict\" uri and header routes need this as well.",
-			ZH:  "将 /sandboxes/{id}/proxy/{port} 请求中的 Cookie 与 Authorization 请求头传入沙箱。该路径下所有沙箱与 API 同源，浏览器的凭据可能因此泄露给其他沙箱。网关路由始终会传递这些请求头；但 ingress.shared_origin_isolation = \"strict\" 时，uri 与 header 路由也需开启此项。",
+			Doc: "Let the headers Cookie and Authorization of requests on /sandboxes/{id}/proxy/{port} through to the sandbox. All sandboxes and the API share one web origin there, so a browser's credentials for one would reach another. Gateway routes pass them in any case, except that uri and header routes need this as well when ingress.shared_origin_isolation is strict.",
+			ZH:  "将 /sandboxes/{id}/proxy/{port} 请求中的 Cookie 与 Authorization 请求头传入沙箱。该路径下所有沙箱与 API 同源，浏览器的凭据可能因此泄露给其他沙箱。网关路由始终会传递这些请求头；但 ingress.shared_origin_isolation 为 strict 时，uri 与 header 路由也需开启此项。",
 			at:  func(c *Config, _ int) any { return &c.Server.ForwardCreds },
 		},
 		{

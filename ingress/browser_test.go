@@ -98,8 +98,10 @@ func TestWhatBrowsersAttachThemselves(t *testing.T) {
 		forward bool
 		passes  string // forms
 	}{
-		{isolation.Cookies, false, "wildcard uri header"}, {isolation.Off, false, "wildcard uri header"},
-		{isolation.Strict, false, "wildcard"}, {isolation.Strict, true, "direct wildcard uri header"},
+		{isolation.Cookies, false, "wildcard uri header"},
+		{isolation.Off, false, "wildcard uri header"},
+		{isolation.Strict, false, "wildcard"},
+		{isolation.Strict, true, "direct wildcard uri header"},
 	} {
 		e := newEdge(t, func(o *ingress.Options) { o.Isolation, o.ForwardCredentials = c.mode, c.forward })
 		var got seen
