@@ -56,6 +56,8 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 		Wait:               c.Ingress.Wait,
 		MaxWaiting:         c.Ingress.MaxWaiting,
 		AutoResume:         c.Ingress.AutoResume,
+		Budget:             &s.sandboxes,
+		MaxRequests:        c.Ingress.MaxRequests,
 		OnGranted:          liftTimeouts,
 		Metrics:            s.metrics.traffic,
 		Logger:             s.root.logger().With("part", "ingress"),

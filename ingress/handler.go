@@ -13,6 +13,7 @@ import (
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/ingress/access"
 	"github.com/opensandbox-edge/edge/ingress/attempts"
+	"github.com/opensandbox-edge/edge/ingress/budget"
 	"github.com/opensandbox-edge/edge/ingress/isolation"
 	"github.com/opensandbox-edge/edge/ingress/route"
 	"github.com/opensandbox-edge/edge/ingress/sign"
@@ -71,6 +72,13 @@ type Options struct {
 	AllowCrossSite bool
 	// PreserveHost sends the client's Host to the sandbox instead of the sandbox's address.
 	PreserveHost bool
+	// Budget bounds the requests, streams and WebSockets with one sandbox at once to
+	// MaxRequests (0 = no limit). It outlives handlers; nil = one of the handler's own.
+	Budget      *budget.Sandboxes
+	MaxRequests int
+	// Reserved tells requests over connections that are kept for others than sandboxes'
+	// clients while the server is full; they are answered with 503. nil = none are.
+	Reserved func(*http.Request) bool
 	// OnGranted is called once access is granted and before a byte of the body is read.
 	// A server adapter lifts its idle timeouts there: sandbox traffic may be silent for hours.
 	OnGranted func(http.ResponseWriter, *http.Request)
@@ -96,6 +104,9 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Attempts == nil {
 		o.Attempts = attempts.New()
+	}
+	if o.Budget == nil {
+		o.Budget = new(budget.Sandboxes)
 	}
 	if o.Metrics == nil {
 		o.Metrics = newMetrics()
@@ -157,6 +168,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve is the walk of one request; the error it returns has not been answered yet.
 func (x *exchange) serve() error {
+	if x.Reserved != nil && x.Reserved(x.r) {
+		return x.serverFull()
+	}
 	if x.ownDaemon() && auth.IsPreflight(x.r) {
 		x.status = http.StatusOK
 		x.CORS.Preflight(x.w, x.r)
@@ -171,6 +185,11 @@ func (x *exchange) serve() error {
 	if err := x.enter(); err != nil {
 		return err
 	}
+	place, err := x.takePlace()
+	if err != nil {
+		return err
+	}
+	defer place.Leave()
 	x.touch()
 	x.lift()
 	return x.forward()
@@ -188,6 +207,7 @@ func (x *exchange) fail(err error) {
 	if x.ownDaemon() {
 		x.CORS.Apply(x.w.Header(), x.r)
 	}
+	x.boundDrain()
 	apierror.Answer(x.w, x.r, e)
 }
 

@@ -31,6 +31,8 @@ type Metrics struct {
 
 	refused [access.Answers]prometheus.Counter // nil for answers that grant
 
+	rejected map[rejection]prometheus.Counter
+
 	waiting prometheus.Gauge
 	waits   *prometheus.CounterVec
 
@@ -93,6 +95,14 @@ func newMetrics() *Metrics {
 			Help: "Requests that wanted to wait for their sandbox to be ready, by outcome.",
 		}, []string{"outcome"}),
 	}
+	rejected := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: ns, Subsystem: sub, Name: "rejected_total",
+		Help: "Requests into sandboxes answered with 503 because a limit was reached, by limit.",
+	}, []string{"reason"})
+	m.rejected = map[rejection]prometheus.Counter{}
+	for _, reason := range []rejection{rejectedSandboxFull, rejectedServerFull} {
+		m.rejected[reason] = rejected.WithLabelValues(string(reason))
+	}
 	for form := range formCount {
 		name := cmp.Or(route.Form(form).String(), "none")
 		m.durations[form] = durations.WithLabelValues(name)
@@ -109,7 +119,7 @@ func newMetrics() *Metrics {
 			m.refused[answer] = refused.WithLabelValues(answer.String())
 		}
 	}
-	m.collectors = []prometheus.Collector{refused, requests, durations, bytes, m.inFlight, m.connectSeconds, m.connectFailed, m.aborted, m.waiting, m.waits}
+	m.collectors = []prometheus.Collector{refused, requests, durations, bytes, m.inFlight, m.connectSeconds, m.connectFailed, m.aborted, m.waiting, m.waits, rejected}
 	return m
 }
 
