@@ -9,14 +9,16 @@ import (
 	"github.com/opensandbox-edge/edge/ingress/route"
 )
 
-// routingFields are what an answer on a header route depends on beside its URL: all
-// sandboxes have the same ones there.
+// routingFields are what decides about a sandbox beside the URL where there are header
+// routes: all sandboxes have the same URLs there.
 const routingFields = "OpenSandbox-Ingress-To, OPEN-SANDBOX-INGRESS, OpenSandbox-Secure-Access"
 
 // guardCaches keeps shared caches from giving an answer to somebody without access
 // (threat row C6), and pages from telling others a signed address (threat row A6).
 func (x *exchange) guardCaches(h http.Header) {
-	if x.route.Form == route.FormHeader {
+	// A uri route gives way to a routing header (contract 04 §10.3), so its answers depend
+	// on there being none.
+	if x.route.Form == route.FormHeader || x.route.Form == route.FormURI && x.Table.RoutesByHeader() {
 		h["Vary"] = append(slices.Clip(h["Vary"]), routingFields)
 	}
 	if x.proven {

@@ -65,7 +65,7 @@ func TestAnswersForOneClient(t *testing.T) {
 		vary := strings.Join(h["Vary"], ", ")
 		require.Contains(t, vary, "Accept-Language")
 		for _, name := range []string{"OpenSandbox-Ingress-To", "OPEN-SANDBOX-INGRESS", "OpenSandbox-Secure-Access"} {
-			require.Equal(t, f.name == "header", strings.Contains(vary, name), "%s %s", f.name, name)
+			require.Equal(t, f.name == "header" || f.name == "uri", strings.Contains(vary, name), "%s %s", f.name, name)
 		}
 	}
 	for _, f := range signed {
@@ -100,7 +100,11 @@ func TestBehindARealCache(t *testing.T) {
 	_, _, state = get(openForm, "warm")
 	require.Equal(t, "HIT", state, "the cache does cache")
 
-	// One URL, two sandboxes.
+	// One URL, two sandboxes, on routes of one form and of two.
+	_, body, _ = get(form{host: host, prefix: "/" + other + "/8080"}, "both")
+	require.Equal(t, "open both", body)
+	_, body, _ = get(form{host: host, prefix: "/" + other + "/8080", header: id + "-8080"}, "both", "OpenSandbox-Secure-Access", accessToken)
+	require.Equal(t, "secured both", body)
 	status, body, state := get(form{host: host, header: id + "-8080"}, "warm", "OpenSandbox-Secure-Access", accessToken)
 	require.Equal(t, 200, status)
 	require.Equal(t, "secured warm", body)

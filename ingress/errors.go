@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -86,6 +85,3 @@ func outdated(err error, e *lifecycle.Entry) bool {
 	return errors.Is(err, lifecycle.ErrStale) || e.Ctx.Err() != nil ||
 		errors.Is(err, lifecycle.ErrReplaced) || errors.Is(err, lifecycle.ErrNotRunning) || errors.Is(err, lifecycle.ErrGone)
 }
-
-// ended is the cause with which the entry's generation ended.
-func ended(e *lifecycle.Entry) error { return context.Cause(e.Ctx) }

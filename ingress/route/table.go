@@ -67,6 +67,10 @@ func NewTable(s Settings) (*Table, error) {
 	return t, nil
 }
 
+// RoutesByHeader tells whether the routing headers may decide about a request on a host
+// that serves several sandboxes, so that its answer depends on them.
+func (t *Table) RoutesByHeader() bool { return t.header }
+
 func hostSet(hosts []string) (map[string]struct{}, error) {
 	set := make(map[string]struct{}, len(hosts))
 	for _, h := range hosts {
