@@ -225,6 +225,20 @@ func (d *Directory) cut(id string, state State) {
 	d.announce(id)
 }
 
+// resuming shows that a paused sandbox is on its way back, so that requests can wait for it.
+func (d *Directory) resuming(id string) {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	old, ok := d.Lookup(id)
+	if !ok || old.State != Paused {
+		return
+	}
+	e := *old
+	e.State = Resuming
+	d.entries.Store(id, &e)
+	d.announce(id)
+}
+
 // Remove takes the entry of an id away and ends its Ctx with cause.
 func (d *Directory) Remove(id string, cause error) {
 	d.writing.Lock()

@@ -59,6 +59,8 @@ func (s *Service) turn(ctx context.Context, id string, t turn) error {
 	if t.from == Running {
 		// Before the backend freezes it: connections to a frozen sandbox would hang.
 		s.directory.cut(id, Paused)
+	} else {
+		s.directory.resuming(id)
 	}
 	failed := t.do(ctx, id)
 	if err := s.inspect(ctx, u); err != nil && failed == nil {

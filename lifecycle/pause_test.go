@@ -63,3 +63,33 @@ func TestPauseThatFails(t *testing.T) {
 	fails(t, b.Pause(t.Context(), sb.ID), 404, notFound)
 	b.nothingLeft()
 }
+
+// Requests wait for a sandbox that is on its way back, so the directory has to say that
+// it is, and what became of it.
+func TestAResumeIsShownWhileItGoesOn(t *testing.T) {
+	for name, failure := range map[string]error{"works": nil, "fails": errors.New("no freezer cgroup")} {
+		t.Run(name, func(t *testing.T) {
+			b := started(t)
+			sb := b.create()
+			require.NoError(t, b.Pause(t.Context(), sb.ID))
+			var during lifecycle.Entry
+			b.runtime.SetHook(func(_ context.Context, verb runtimefake.Verb, _ string) error {
+				if verb != runtimefake.Resume {
+					return nil
+				}
+				during = *b.entry(sb.ID)
+				return failure
+			})
+			err := b.Resume(t.Context(), sb.ID)
+			require.Equal(t, lifecycle.Resuming, during.State)
+			require.Error(t, during.Ctx.Err())
+			if failure == nil {
+				require.NoError(t, err)
+				require.Equal(t, lifecycle.Running, b.entry(sb.ID).State)
+			} else {
+				require.Error(t, err)
+				require.Equal(t, lifecycle.Paused, b.entry(sb.ID).State)
+			}
+		})
+	}
+}
