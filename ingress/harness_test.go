@@ -64,6 +64,7 @@ type edge struct {
 	url       string
 	upstreams *ingress.Upstreams
 	client    *http.Client
+	handler   http.Handler // authentication included
 }
 
 type change func(*ingress.Options)
@@ -105,7 +106,7 @@ func newEdgeBehind(t testing.TB, proxies *forwarded.Proxies, changes ...change) 
 	})
 	return &edge{
 		directory: d, url: front.URL, upstreams: o.Upstreams,
-		client: &http.Client{Transport: transport},
+		client: &http.Client{Transport: transport}, handler: front.Config.Handler,
 	}
 }
 

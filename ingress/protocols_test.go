@@ -30,6 +30,12 @@ type protocol struct {
 func protocols(t testing.TB, e *edge) []protocol {
 	t.Helper()
 	h, _ := newHandlerBehindAuth(t, e)
+	return protocolsOf(t, e, h)
+}
+
+// protocolsOf is protocols with a handler of the caller's; over HTTP/1 it is the edge's own.
+func protocolsOf(t testing.TB, e *edge, h http.Handler) []protocol {
+	t.Helper()
 	plain := &http.Transport{DisableCompression: true}
 	t.Cleanup(plain.CloseIdleConnections)
 	return []protocol{

@@ -49,10 +49,17 @@ func (f form) head(method, path string, extra ...string) string {
 	return strings.Join(lines, "\r\n") + "\r\n"
 }
 
-// Every row of the contract's table (§6) on every route form, as a plain request and as a
-// WebSocket handshake.
-func TestSecureAccessOnEveryForm(t *testing.T) {
-	policy := signing(t)
+// accessRow is one row of the contract's table (§6) with what is asked for.
+type accessRow struct {
+	name   string
+	forms  []form
+	extra  []string // header lines
+	noKeys bool
+	status int // 200 = granted
+	code   string
+}
+
+func accessRows(policy *sign.Policy) []accessRow {
 	now := time.Now()
 	mint := func(port uint16, at time.Time) []form {
 		r, g := policy.Keys.Mint(id, port, uint64(at.Unix()))
@@ -61,14 +68,7 @@ func TestSecureAccessOnEveryForm(t *testing.T) {
 	valid, _ := policy.Keys.Mint(id, 8080, uint64(now.Add(time.Hour).Unix()))
 	forged := func(g string) []form { return signedForms(8080, valid.Expires, g) }
 	const header = "OpenSandbox-Secure-Access: "
-	for _, row := range []struct {
-		name   string
-		forms  []form
-		extra  []string
-		noKeys bool
-		status int // 200 = granted
-		code   string
-	}{
+	return []accessRow{
 		{name: "nothing", forms: forms("8080"), status: 401, code: ingress.CodeSecureAccess},
 		{name: "nothing, no keys", forms: forms("8080"), noKeys: true, status: 401, code: ingress.CodeSecureAccess},
 		{name: "token", forms: forms("8080"), extra: []string{header + accessToken}, status: 200},
@@ -89,15 +89,29 @@ func TestSecureAccessOnEveryForm(t *testing.T) {
 		{name: "too far ahead", forms: mint(8080, now.Add(25*time.Hour)), status: 401, code: ingress.CodeInvalidSignature},
 		{name: "unknown key", forms: forged("00000000z"), status: 401, code: ingress.CodeInvalidSignature},
 		{name: "wrong signature", forms: forged("00000000a"), status: 401, code: ingress.CodeInvalidSignature},
-	} {
+	}
+}
+
+// closedEdge is an edge with one sandbox that demands access verification, and how often it
+// was connected to.
+func closedEdge(t *testing.T, policy *sign.Policy) (*edge, func() int) {
+	t.Helper()
+	e := newEdge(t, withKeys(policy))
+	addr, dialled := rawBackend(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running, SecureSum: tokenSum(accessToken)}, addr, 8080)
+	return e, dialled
+}
+
+// Every row on every route form, as a plain request and as a WebSocket handshake.
+func TestSecureAccessOnEveryForm(t *testing.T) {
+	policy := signing(t)
+	for _, row := range accessRows(policy) {
 		t.Run(row.name, func(t *testing.T) {
 			keys := policy
 			if row.noKeys {
 				keys = nil
 			}
-			e := newEdge(t, withKeys(keys))
-			addr, dialled := rawBackend(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-			e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running, SecureSum: tokenSum(accessToken)}, addr, 8080)
+			e, dialled := closedEdge(t, keys)
 			connections := 0
 			for _, f := range row.forms {
 				for kind, lines := range map[string]string{"http": "Connection: close\r\n\r\n", "websocket": wsHandshake + "\r\n"} {
@@ -116,6 +130,49 @@ func TestSecureAccessOnEveryForm(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The same rows over every version of HTTP (threat row A3).
+func TestSecureAccessOverEveryProtocol(t *testing.T) {
+	policy := signing(t)
+	with, withConnections := closedEdge(t, policy)
+	without, withoutConnections := closedEdge(t, nil)
+	keyed, keyless := protocolsOf(t, with, with.handler), protocolsOf(t, without, without.handler)
+	for _, row := range accessRows(policy) {
+		all, dialled := keyed, withConnections
+		if row.noKeys {
+			all, dialled = keyless, withoutConnections
+		}
+		for _, p := range all {
+			for _, f := range row.forms {
+				t.Run(row.name+"/"+p.name+"/"+f.name, func(t *testing.T) {
+					header := http.Header{}
+					for _, line := range row.extra {
+						name, value, _ := strings.Cut(line, ":")
+						header.Add(name, strings.TrimSpace(value))
+					}
+					before := dialled()
+					r := f.request(t, p.edge, "GET", "/a", nil)
+					for name, values := range header {
+						r.Header[name] = values
+					}
+					res, err := p.round.RoundTrip(r)
+					require.NoError(t, err)
+					_ = res.Body.Close()
+					require.Equal(t, row.status, res.StatusCode)
+					_, res, err = p.dial(withTimeout(t), f, header)
+					require.Error(t, err, "the sandbox speaks no WebSocket")
+					if row.status == 200 {
+						require.NotEqual(t, http.StatusUnauthorized, res.StatusCode)
+						require.Equal(t, before+2, dialled())
+						return
+					}
+					require.Equal(t, row.status, res.StatusCode)
+					require.Equal(t, before, dialled(), "connections to the sandbox")
+				})
+			}
+		}
 	}
 }
 
