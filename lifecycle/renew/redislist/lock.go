@@ -20,7 +20,7 @@ const (
 )
 
 // errResting is answered without asking.
-var errResting = errors.New("Redis did not answer a moment ago")
+var errResting = errors.New("there was no answer from Redis a moment ago")
 
 // Lock is a renew.Lock in Redis. Other servers of the same sandboxes leave a sandbox to
 // whoever took its lock, for one interval; who has it keeps it.
