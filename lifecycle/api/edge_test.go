@@ -105,6 +105,7 @@ func (s *scripted) ExecdToken(wanted string) secret.Text {
 	}
 	return secret.Text{}
 }
+
 func (s *scripted) AccessToken(wanted string) secret.Text {
 	if e, ok := s.directory.Lookup(wanted); ok && e.SecureSum != nil {
 		return secret.New(accessToken)
