@@ -96,7 +96,6 @@ func (x *exchange) outgoing(body *requestBody, peer *peer) (*upstream.Request, e
 		Query:  x.r.URL.RawQuery,
 		Mark:   x.r.URL.ForceQuery,
 		Host:   x.upstreamHost(),
-		Header: x.requestHeader(),
 		Peer:   peer,
 	}
 	if x.r.ContentLength != 0 {

@@ -11,15 +11,6 @@ import (
 	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
-// requestHeader is eachRequestHeader as a map. A User-Agent of the transport's own is
-// prevented by an empty entry.
-func (x *exchange) requestHeader() http.Header {
-	out := make(http.Header, len(x.r.Header)+5)
-	out["User-Agent"] = nil
-	x.eachRequestHeader(func(name string, values []string) { out[name] = values })
-	return out
-}
-
 // The fields that are the same in every request that has them.
 var (
 	teTrailers        = []string{"trailers"}

@@ -22,6 +22,9 @@ type peer struct {
 	expired  bool
 }
 
+// Fields implements upstream.Peer.
+func (p *peer) Fields(yield func(name string, values []string)) { p.x.eachRequestHeader(yield) }
+
 // Interim implements upstream.Peer: it relays answers before the answer, such as Early
 // Hints. HTTP/1.0 has none of these.
 func (p *peer) Interim(status int, header http.Header) {

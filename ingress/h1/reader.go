@@ -38,6 +38,13 @@ func NewReader(src io.Reader) *Reader { return &Reader{src: src, buf: make([]byt
 // Buffered is the number of bytes that were received and not consumed yet.
 func (b *Reader) Buffered() int { return b.w - b.r }
 
+// Trim gives up a buffer that an unusual head has made big, if nothing is left in it.
+func (b *Reader) Trim() {
+	if len(b.buf) > firstBuffer && b.r == b.w {
+		b.buf, b.r, b.w = make([]byte, firstBuffer), 0, 0
+	}
+}
+
 // Head reads up to and with the empty line that ends a head. The slice is valid until
 // the next call.
 //

@@ -9,18 +9,18 @@ import (
 // ErrUnsendable is a request with a byte that would end one of its lines early.
 var ErrUnsendable = errors.New("the request holds bytes that no HTTP/1.1 line can carry")
 
-// RequestHead writes the head of a request into a buffer. Begin, Field…, End.
+// RequestHead writes heads of requests into a buffer that it keeps: Begin, Field…, End.
 type RequestHead struct {
 	buf   []byte
 	lines int
 	bad   bool
 }
 
-// Begin writes the request line into buf, which it may grow: the path and the query as
-// they are. mark puts a "?" also before an empty query.
-func (h *RequestHead) Begin(buf []byte, method, path, query string, mark bool) {
+// Begin writes the request line: the path and the query as they are. mark puts a "?" also
+// before an empty query.
+func (h *RequestHead) Begin(method, path, query string, mark bool) {
 	h.lines, h.bad = 1, !IsToken(method)
-	buf = append(append(buf[:0], method...), ' ')
+	buf := append(append(h.buf[:0], method...), ' ')
 	target := len(buf)
 	if path == "" || path[0] != '/' {
 		buf = append(buf, '/')
@@ -41,7 +41,7 @@ func (h *RequestHead) Field(name, value string) {
 	h.buf = append(append(append(append(h.buf, name...), ": "...), value...), "\r\n"...)
 }
 
-// End writes the empty line and returns the head.
+// End writes the empty line and returns the head, which is valid until the next Begin.
 func (h *RequestHead) End() ([]byte, error) {
 	h.buf = append(h.buf, "\r\n"...)
 	// Whatever the client managed to put into a name or value: there are as many lines
@@ -51,6 +51,13 @@ func (h *RequestHead) End() ([]byte, error) {
 		return h.buf, ErrUnsendable
 	}
 	return h.buf, nil
+}
+
+// Trim gives up a buffer that an unusual head has made big.
+func (h *RequestHead) Trim() {
+	if cap(h.buf) > firstBuffer {
+		h.buf = nil
+	}
 }
 
 // Length writes the size of a body.

@@ -10,14 +10,14 @@ import (
 
 func TestRequestHead(t *testing.T) {
 	var h h1.RequestHead
-	h.Begin([]byte("left over"), "GET", "//a%2Fb/../<\xff>", "q=%20&k", true)
+	h.Begin("GET", "//a%2Fb/../<\xff>", "q=%20&k", true)
 	h.Field("Host", "10.0.0.1:80")
 	h.Length(12)
 	text, err := h.End()
 	require.NoError(t, err)
 	require.Equal(t, "GET //a%2Fb/../<\xff>?q=%20&k HTTP/1.1\r\nHost: 10.0.0.1:80\r\nContent-Length: 12\r\n\r\n", string(text))
 
-	h.Begin(nil, "OPTIONS", "", "", true)
+	h.Begin("OPTIONS", "", "", true)
 	text, err = h.End()
 	require.NoError(t, err)
 	require.Equal(t, "OPTIONS /? HTTP/1.1\r\n\r\n", string(text))
@@ -38,7 +38,7 @@ func TestARequestIsOneRequest(t *testing.T) {
 		{"GET", "/", "", "A", "b\x00"},
 	} {
 		var h h1.RequestHead
-		h.Begin(nil, c.method, c.path, c.query, false)
+		h.Begin(c.method, c.path, c.query, false)
 		h.Field(c.name, c.value)
 		_, err := h.End()
 		require.ErrorIs(t, err, h1.ErrUnsendable, "%q", c)

@@ -58,6 +58,8 @@ func (a *answer) Close() error {
 		return nil
 	}
 	c.used = true
+	c.in.Trim()
+	c.head.Trim()
 	c.pool.put(c)
 	return nil
 }

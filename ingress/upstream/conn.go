@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"syscall"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/opensandbox-edge/edge/ingress/h1"
 )
 
@@ -14,12 +16,17 @@ type conn struct {
 	pool *pool
 	addr netip.AddrPort
 	in   *h1.Reader
-	head []byte // the last request's, for its room
-	used bool   // an answer was read to its end
+	head h1.RequestHead
+	used bool // an answer was read to its end
 
+	waits  bool // the request asks to be told whether its body is wanted
 	raw    syscall.RawConn
-	peek   func(fd uintptr) bool // sets silent
-	silent bool
+	silent bool // what peek found
+
+	// Methods as values, made once.
+	field func(name string, values []string)
+	peek  func(fd uintptr) bool
+	abort func()
 
 	// Guarded by the pool's lock.
 	rested int  // pool.sweeps when it became idle
@@ -30,7 +37,7 @@ func newConn(p *pool, addr netip.AddrPort, tcp *net.TCPConn, peer Peer) (*conn, 
 	c := &conn{TCPConn: tcp, pool: p, addr: addr, in: h1.NewReader(tcp), peer: peer}
 	var err error
 	if c.raw, err = tcp.SyscallConn(); err == nil {
-		c.peek = c.peekAt
+		c.field, c.peek, c.abort = c.writeField, c.peekAt, c.closeNow
 		err = p.add(c)
 	}
 	if err != nil {
@@ -52,6 +59,21 @@ func (c *conn) peekAt(fd uintptr) (done bool) {
 	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	c.silent = err == syscall.EAGAIN
 	return true
+}
+
+func (c *conn) closeNow() { _ = c.Close() }
+
+// writeField adds one field to the head of the request.
+func (c *conn) writeField(name string, values []string) {
+	switch name {
+	case "Host", "Content-Length", "Transfer-Encoding", "Trailer":
+		return
+	case "Expect":
+		c.waits = httpguts.HeaderValuesContainsToken(values, "100-continue")
+	}
+	for _, v := range values {
+		c.head.Field(name, v)
+	}
 }
 
 // discard closes the connection for good.

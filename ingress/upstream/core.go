@@ -30,8 +30,6 @@ type Request struct {
 	Path, Query string
 	Mark        bool
 	Host        string
-	// Header holds every field but Host and those that frame the body. It is not changed.
-	Header http.Header
 	// Body is nil if there is none. Length is its size, -1 if unknown. The reader is
 	// called from another goroutine, perhaps even after the round trip: it must fail
 	// then. Trailer may get its values while the body is read; its names are announced.
@@ -42,8 +40,12 @@ type Request struct {
 	Peer Peer
 }
 
-// Peer is the one who asks, as far as an answer that is under way concerns it.
+// Peer is the one who asks.
 type Peer interface {
+	// Fields yields every field of the request but Host and those that frame the body,
+	// each name once, in its canonical form. The values are only read. It may be called
+	// again for another attempt.
+	Fields(yield func(name string, values []string))
 	// Interim is told of 1xx answers but 100, before RoundTrip returns and never
 	// after. The header is not used again.
 	Interim(status int, header http.Header)

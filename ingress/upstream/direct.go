@@ -37,7 +37,7 @@ var errUnanswered = errors.New("the sandbox closed the connection before it answ
 // is closed.
 func (c *conn) exchange(ctx context.Context, r *Request) (*http.Response, error) {
 	a := &answer{conn: c}
-	a.unwatch = context.AfterFunc(ctx, func() { _ = c.Close() })
+	a.unwatch = context.AfterFunc(ctx, c.abort)
 	err := c.send(a, r)
 	if err == nil {
 		err = a.readHead(r)
@@ -62,8 +62,7 @@ func repeatable(method string) bool {
 
 // send writes the head; a body follows beside the reading of the answer.
 func (c *conn) send(a *answer, r *Request) error {
-	head, err := requestHead(c.head, r)
-	c.head = head
+	head, err := c.requestHead(r)
 	if err != nil {
 		a.begun = true // nothing that another connection would change
 		return err
@@ -80,19 +79,12 @@ func (c *conn) send(a *answer, r *Request) error {
 	return nil
 }
 
-func requestHead(buf []byte, r *Request) ([]byte, error) {
-	var h h1.RequestHead
-	h.Begin(buf, r.Method, r.Path, r.Query, r.Mark)
+func (c *conn) requestHead(r *Request) ([]byte, error) {
+	h := &c.head
+	h.Begin(r.Method, r.Path, r.Query, r.Mark)
 	h.Field("Host", r.Host)
-	for name, values := range r.Header {
-		switch name {
-		case "Host", "Content-Length", "Transfer-Encoding", "Trailer":
-			continue
-		}
-		for _, v := range values {
-			h.Field(name, v)
-		}
-	}
+	c.waits = false
+	r.Peer.Fields(c.field)
 	switch {
 	case r.Body == nil:
 		if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {

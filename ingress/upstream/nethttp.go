@@ -153,14 +153,11 @@ func standardRequest(ctx context.Context, r *Request) *http.Request {
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        r.Header,
+		Header:        http.Header{"User-Agent": nil}, // else the transport would add its own
 		ContentLength: r.Length,
 	}).WithContext(ctx)
 	setPath(out.URL, r.Path)
-	if _, ok := r.Header["User-Agent"]; !ok {
-		out.Header = r.Header.Clone()
-		out.Header["User-Agent"] = nil // the transport would add its own
-	}
+	r.Peer.Fields(func(name string, values []string) { out.Header[name] = values })
 	if r.Body != nil {
 		out.Body = io.NopCloser(r.Body)
 		out.Trailer = r.Trailer

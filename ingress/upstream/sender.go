@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
-
 	"github.com/opensandbox-edge/edge/ingress/h1"
 )
 
@@ -41,7 +39,7 @@ var errNotWanted = errors.New("the sandbox answered without the body")
 // sendBody starts the sending. It returns nil when the generation is over.
 func (c *conn) sendBody(r *Request) *sender {
 	s := &sender{conn: c, r: r, done: make(chan struct{})}
-	if httpguts.HeaderValuesContainsToken(r.Header["Expect"], "100-continue") {
+	if c.waits {
 		s.verdict = make(chan bool, 1)
 	}
 	c.pool.mu.Lock()
