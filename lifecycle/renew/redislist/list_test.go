@@ -166,8 +166,7 @@ func TestFromGatewayToServer(t *testing.T) {
 			within(t, func() bool { return len(s.got()) == 2 })
 			require.ElementsMatch(t, []string{"a", "b"}, s.got())
 			require.Empty(t, s.bad())
-			require.Equal(t, 2.0, counters(t, p)["sent"])
-			require.Equal(t, 1.0, counters(t, p)["publisher"], "Redis is up")
+			within(t, func() bool { return counters(t, p)["sent"] == 2 && counters(t, p)["publisher"] == 1 })
 		})
 	}
 }
@@ -233,8 +232,8 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 		p.Touch(entry(t, fmt.Sprint("after", n), time.Hour), 1, "")
 		return len(s.got()) > 1
 	})
-	require.Equal(t, 1.0, counters(t, p)["publisher"])
-	require.GreaterOrEqual(t, strings.Count(log.String(), "renew_event=redis_connected"), 4)
+	within(t, func() bool { return counters(t, p)["publisher"] == 1 })
+	within(t, func() bool { return strings.Count(log.String(), "renew_event=redis_connected") >= 4 })
 	require.NotContains(t, log.String(), redistest.Password)
 }
 
