@@ -77,7 +77,7 @@ type clientConnKey struct{}
 func (e *edge) takeOver(s *state, w http.ResponseWriter, r *http.Request) bool {
 	conn, ok := r.Context().Value(clientConnKey{}).(lane.Conn)
 	if !ok || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.TLS != nil || r.Close ||
-		r.ContentLength != 0 || len(r.TransferEncoding) > 0 || len(r.Header["Upgrade"]) > 0 {
+		len(r.Header["Upgrade"]) > 0 {
 		return false
 	}
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
@@ -88,12 +88,12 @@ func (e *edge) takeOver(s *state, w http.ResponseWriter, r *http.Request) bool {
 	if err != nil {
 		return false
 	}
+	// Nobody has read of the content: our handlers do not, and there are no others.
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) // the lane writes the line
 	unread, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	s.inflight.Enter() // before this handler's own count ends
 	first := new(http.Request)
 	*first = *r
-	first.Body = http.NoBody
 	kept := &client{state: s, server: server.Name(), counted: true}
 	if !e.parts.clients.Take(lane.Taken{
 		Conn: conn, Handler: kept.serve, First: first, Unread: unread,

@@ -182,7 +182,6 @@ func TestHandedBack(t *testing.T) {
 		"with content":    "POST /declined HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd" + get("/"),
 		"HTTP/1.0":        "GET / HTTP/1.0\r\nHost: a\r\n\r\n",
 		"no host":         "GET / HTTP/1.1\r\n\r\n",
-		"empty host":      "GET / HTTP/1.1\r\nHost:\r\n\r\n",
 		"odd host":        "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
 		"star":            "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
 		"tunnel":          "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",

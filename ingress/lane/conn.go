@@ -33,7 +33,7 @@ type conn struct {
 
 func newConn(l *Lane, t Taken) *conn {
 	one := &conn{lane: l, rwc: t.Conn, handler: t.Handler, remote: t.Conn.RemoteAddr().String()}
-	one.in = bufio.NewReaderSize(&source{conn: t.Conn, unread: bytes.Clone(t.Unread)}, headBuffer)
+	one.in = bufio.NewReaderSize(&source{conn: t.Conn, unread: append(framing(t.First), t.Unread...)}, headBuffer)
 	one.watch.init(one)
 	return one
 }
@@ -58,19 +58,32 @@ func (s *source) Read(p []byte) (int, error) {
 // serve is the life of the connection in the lane.
 func (c *conn) serve(first *http.Request) {
 	defer c.lane.forget(c)
-	if first != nil {
-		first.Close = first.Close || c.lane.draining.Load()
-		switch c.exchange(first) {
-		case declined:
-			// Nobody else can answer a request that has been read already.
-			_ = c.rwc.Close()
-			return
-		case over:
-			return
-		}
+	_ = c.rwc.SetWriteDeadline(time.Time{}) // the other server may have left one
+	if first != nil && !c.serveFirst(first) {
+		return
 	}
 	for c.await() && c.next() {
 	}
+}
+
+// serveFirst serves the request that was taken over with the connection.
+func (c *conn) serveFirst(r *http.Request) bool {
+	framed, err := http.ReadRequest(c.in) // what framing wrote
+	if err != nil {
+		_ = c.rwc.Close()
+		return false
+	}
+	r.Body, r.Trailer = framed.Body, framed.Trailer
+	r.Close = r.Close || c.lane.draining.Load()
+	switch c.exchange(r) {
+	case declined:
+		_ = c.rwc.Close() // nobody else can answer it: its head is gone
+		return false
+	case over:
+		return false
+	}
+	c.posted = r.Method == http.MethodPost
+	return true
 }
 
 // await waits for the first byte of the next request; otherwise it closes the connection.
@@ -120,6 +133,7 @@ func (c *conn) setIdle(idle bool) {
 	c.waiting.Lock()
 	defer c.waiting.Unlock()
 	c.idle = idle
+	c.rwc.Rest(idle)
 }
 
 // wake ends the wait for a request.

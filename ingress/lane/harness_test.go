@@ -35,6 +35,9 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return c.TCPConn.SetDeadline(t)
 }
 
+// Rest implements lane.Conn.
+func (c *conn) Rest(bool) {}
+
 func (c *conn) HandBack(unread []byte) {
 	c.back <- append([]byte(nil), unread...)
 	_ = c.Close()

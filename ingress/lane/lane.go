@@ -17,6 +17,8 @@ type Conn interface {
 	// HandBack gives the connection to the server it came from, as if it had just been
 	// accepted, with the bytes that were read and not used.
 	HandBack(unread []byte)
+	// Rest tells that the connection waits for a request, or that it no longer does.
+	Rest(waits bool)
 }
 
 // Handler answers a request and returns true, or returns false without having touched
@@ -38,9 +40,10 @@ type Answer interface {
 type Taken struct {
 	Conn    Conn
 	Handler Handler
-	// First is the request that the other server has read and not answered; nil = none.
+	// First is a request whose head the other server has read, and nothing behind it; nil =
+	// none. Its Body is not used.
 	First *http.Request
-	// Unread is what the other server has read behind it.
+	// Unread is what the other server has in its buffer.
 	Unread []byte
 	// Ready is closed when the other server is through with First; nil = it is.
 	Ready <-chan struct{}
@@ -98,6 +101,13 @@ func (l *Lane) Take(t Taken) bool {
 		c.serve(t.First)
 	})
 	return true
+}
+
+// Len returns how many connections are in the lane, hijacked ones aside.
+func (l *Lane) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns)
 }
 
 // forget takes out a connection that has ended, was hijacked or went back.

@@ -212,9 +212,11 @@ func TestTheFirstRequestOfAnotherServer(t *testing.T) {
 		unread, _ := in.Peek(in.Buffered())
 		o.Take(lane.Taken{Conn: peer.(*conn), Handler: handler(echo), First: first, Unread: unread, Ready: ready})
 	}()
-	c := s.dial(t).send(get("/1") + get("/2"))
+	c := s.dial(t).send("PUT /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n" + get("/2"))
 	close(ready)
-	require.Contains(t, c.answer("GET").Body, "GET /1 ")
+	first := c.answer("GET").Body
+	require.Contains(t, first, "PUT /1 ")
+	require.Contains(t, first, `"abc" <nil> map[X-T:[1]]`)
 	require.Contains(t, c.answer("GET").Body, "GET /2 ")
 	require.Contains(t, c.send(get("/3")).answer("GET").Body, "GET /3 ")
 }

@@ -2,6 +2,7 @@ package lane
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -33,6 +34,24 @@ func (c *conn) parse() *http.Request {
 	}
 	r.Close = r.Close || c.lane.draining.Load()
 	return r
+}
+
+// framing is a head that frames the content of a request as its own head did, so that the
+// parser can read it in the lane. It is nil for no request.
+func framing(r *http.Request) []byte {
+	if r == nil {
+		return nil
+	}
+	head := []byte("POST / HTTP/1.1\r\nHost: a\r\n")
+	if len(r.TransferEncoding) > 0 {
+		head = append(head, "Transfer-Encoding: chunked\r\n"...)
+		for name := range r.Trailer {
+			head = append(append(append(head, "Trailer: "...), name...), "\r\n"...)
+		}
+	} else if r.ContentLength > 0 {
+		head = append(strconv.AppendInt(append(head, "Content-Length: "...), r.ContentLength, 10), "\r\n"...)
+	}
+	return append(head, "\r\n"...)
 }
 
 func expectsContinue(r *http.Request) bool {
