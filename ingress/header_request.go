@@ -117,11 +117,14 @@ func namedByConnection(h http.Header, name string) bool {
 	return !namesNothing(values) && httpguts.HeaderValuesContainsToken(values, name)
 }
 
+// folding turns names into the ones that CGI-like applications take them for.
+var folding = strings.NewReplacer("_", "-", ".", "-")
+
 // withheld tells headers that are for the edge alone. Names that only differ in
-// underscores count as well: CGI-like applications fold them (threat row R7).
+// underscores or dots count as well (threat row R7).
 func (x *exchange) withheld(name string) bool {
-	if strings.IndexByte(name, '_') >= 0 {
-		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	if strings.IndexByte(name, '_') >= 0 || strings.IndexByte(name, '.') >= 0 {
+		name = textproto.CanonicalMIMEHeaderKey(folding.Replace(name))
 	}
 	switch name {
 	case wire.HeaderAPIKey, wire.HeaderSecureAccess, wire.HeaderAccessRenew, wire.HeaderIngressTo, wire.HeaderIngressToLegacy:

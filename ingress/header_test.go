@@ -54,7 +54,7 @@ func TestWhatNeverReachesASandbox(t *testing.T) {
 				"Sec-WebSocket-Protocol: chat, "+apiKey+", v2",
 				"X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil", "X-Forwarded-Proto: gopher",
 				"X-Forwarded-Prefix: /evil", "X-Forwarded-Port: 1", "Forwarded: for=evil", "X-Real-IP: 6.6.6.6",
-				"X-Original-URL: /evil", "X_Forwarded_For: 6.6.6.6",
+				"X-Original-URL: /evil", "X_Forwarded_For: 6.6.6.6", "X.Forwarded.For: 6.6.6.6", "Open.Sandbox.Api_Key: wrong-key",
 				"Proxy-Authorization: Basic eA==", "Keep-Alive: 5", "HTTP2-Settings: AAA", "Upgrade: h2c",
 				"Connection: x-named, x-forwarded-for, Upgrade, HTTP2-Settings", "X-Named: 1",
 				"TE: trailers, gzip",
