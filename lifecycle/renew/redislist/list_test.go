@@ -218,7 +218,7 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 	s := consume(t, server.URL(), redislist.ConsumerOptions{Feeders: 2, Logger: log.logger()})
 	p := publish(t, server.SocketURL(), redislist.PublisherOptions{Logger: log.logger()})
 	p.Touch(entry(t, "before", time.Hour), 1, "")
-	within(t, func() bool { return len(s.got()) == 1 })
+	within(t, func() bool { return len(s.got()) == 1 && counters(t, p)["sent"] == 1 })
 
 	server.Stop()
 	p.Touch(entry(t, "away", time.Hour), 1, "")
