@@ -35,10 +35,12 @@ func TestTransitionTimesAfterARestart(t *testing.T) {
 	died := b.clock.Now().UTC().Truncate(time.Microsecond)
 	require.NoError(t, b.runtime.End(t.Context(), ended.ID, 9))
 	b.becomes(ended.ID, lifecycle.Failed)
-	require.NoError(t, b.runtime.Place(placed("unknown")))
 
+	b.close(b.Service)
+	require.NoError(t, b.runtime.Place(placed("unknown"))) // nobody hears of it
 	looks := b.runtime.Count(runtimefake.Inspect)
-	b.restart()
+	b.renew()
+	b.start()
 	require.LessOrEqual(t, b.runtime.Count(runtimefake.Inspect)-looks, 2, "running sandboxes are looked at one by one")
 	for id, want := range map[string]time.Time{runs.ID: runs.CreatedAt, ended.ID: died, "unknown": died} {
 		sb, err := b.Get(t.Context(), id)
