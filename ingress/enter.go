@@ -12,8 +12,8 @@ func (x *exchange) enter() error {
 	return err
 }
 
-// admit decides by what is known now; granted without an error is a sandbox that takes
-// the request, with one it is a sandbox that is not ready.
+// admit decides by what is known now, also of a sandbox that has moved meanwhile. granted
+// without an error is a sandbox that takes the request, with one a sandbox that is not ready.
 func (x *exchange) admit() (granted bool, err error) {
 	if err := x.lookup(); err != nil {
 		return false, err

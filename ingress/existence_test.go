@@ -1,6 +1,7 @@
 package ingress_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -82,6 +83,26 @@ func TestNotReadyComesBeforeRefused(t *testing.T) {
 		require.Less(t, time.Since(began), eventually)
 	}
 	require.Zero(t, e.touches.Load())
+}
+
+// A sandbox that moves before the first byte is decided about anew.
+func TestAccessIsDecidedAgainWhenTheSandboxMoved(t *testing.T) {
+	e := newEdge(t)
+	addr, dialled := rawBackend(t, "")
+	e.publish(t, lifecycle.Entry{ID: id, BackendID: "old", State: lifecycle.Running}, addr, 8080)
+	confirmed := 0
+	e.confirm = func(context.Context, *lifecycle.Entry) error {
+		if confirmed++; confirmed > 1 {
+			return nil
+		}
+		e.publish(t, lifecycle.Entry{ID: id, BackendID: "new", State: lifecycle.Running, SecureSum: tokenSum(accessToken)}, addr, 8080)
+		return lifecycle.ErrStale
+	}
+	res, body := e.do(t, direct("8080").request(t, e, "GET", "/", nil))
+	require.Equal(t, 401, res.StatusCode, body)
+	require.Equal(t, ingress.CodeSecureAccess, code(t, body))
+	require.Equal(t, 1, confirmed)
+	require.LessOrEqual(t, dialled(), 1, "a connection to what it was before, without a byte of the request")
 }
 
 // BenchmarkExistence shows the medians that a stranger can measure with hide_existence,

@@ -23,7 +23,7 @@ func (x *exchange) forward() error {
 	err := x.attempt(body)
 	if err != nil && isDial(err) && outdated(err, x.entry) {
 		// The sandbox moved between lookup and first byte: once more with what is known now.
-		if err = x.resolve(); err == nil {
+		if _, err = x.admit(); err == nil {
 			err = x.attempt(body)
 		}
 	}
@@ -33,7 +33,7 @@ func (x *exchange) forward() error {
 	x.closeIfUnread(body)
 	switch {
 	case outdated(err, x.entry), errors.Is(err, errClosed):
-		if now := x.resolve(); now != nil {
+		if _, now := x.admit(); now != nil {
 			return now
 		}
 		return x.notReady()

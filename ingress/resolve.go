@@ -8,14 +8,6 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
-// resolve finds the sandbox and the address of the port, once access was granted.
-func (x *exchange) resolve() error {
-	if err := x.lookup(); err != nil {
-		return err
-	}
-	return x.ready()
-}
-
 // lookup finds the sandbox, in whatever state it is.
 func (x *exchange) lookup() error {
 	entry, ok := x.Directory.Lookup(x.route.SandboxID)
