@@ -122,7 +122,6 @@ var exchanges = []struct {
 	{name: "chunks", handler: echo, raw: "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n" + get("/2"), answers: 2},
 	{name: "a line too many", handler: echo, raw: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx\r\n" + get("/2"), answers: 2},
 	{name: "content nobody reads", handler: text("x"), raw: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + get("/2"), answers: 2},
-	{name: "absolute target", handler: echo, raw: "GET http://a/x?y HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{name: "aborted", closes: true, handler: func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "x")
 		_ = http.NewResponseController(w).Flush()
@@ -183,6 +182,7 @@ func TestHandedBack(t *testing.T) {
 		"HTTP/1.0":        "GET / HTTP/1.0\r\nHost: a\r\n\r\n",
 		"no host":         "GET / HTTP/1.1\r\n\r\n",
 		"odd host":        "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+		"absolute target": "GET http://a/x?y HTTP/1.1\r\nHost: a\r\n\r\n",
 		"star":            "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
 		"tunnel":          "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
 		"odd method":      "G@T / HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -227,6 +227,9 @@ func (c *conn) exchange(r *http.Request) (end outcome) {
 	w := &c.response
 	w.reset(c, r, content)
 	r = r.WithContext(ctx)
+	if content != nil {
+		content.served = r
+	}
 
 	defer func() {
 		if p := recover(); p != nil {

@@ -16,7 +16,9 @@ const maxDrain = 256 << 10
 type content struct {
 	conn *conn
 	src  io.Reader
-	read atomic.Int64 // bytes
+	// parsed is the request that the parser puts trailers into, served the handler's.
+	parsed, served *http.Request
+	read           atomic.Int64 // bytes
 
 	mu       sync.Mutex // held while a read is under way
 	expected bool       // the client waits for the word to go on
@@ -25,7 +27,7 @@ type content struct {
 }
 
 func newContent(c *conn, r *http.Request) *content {
-	return &content{conn: c, src: r.Body, expected: expectsContinue(r)}
+	return &content{conn: c, src: r.Body, parsed: r, served: r, expected: expectsContinue(r)}
 }
 
 // Read implements io.Reader.
@@ -45,6 +47,7 @@ func (b *content) Read(p []byte) (int, error) {
 	b.read.Add(int64(n))
 	if err == io.EOF {
 		b.eof = true
+		b.served.Trailer = b.parsed.Trailer
 		b.conn.watch.contentRead()
 	}
 	return n, err

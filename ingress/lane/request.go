@@ -16,7 +16,7 @@ func (c *conn) parse() *http.Request {
 	if err != nil {
 		return nil
 	}
-	if r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.Method == http.MethodConnect || r.RequestURI == "*" || r.Host == "" || !httpguts.ValidHostHeader(r.Host) {
+	if r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.Method == http.MethodConnect || r.RequestURI[0] != '/' || r.Host == "" || !httpguts.ValidHostHeader(r.Host) {
 		return nil
 	}
 	for name, values := range r.Header {
