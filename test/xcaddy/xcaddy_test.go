@@ -15,6 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
 
 	"github.com/opensandbox-edge/edge/test/edge"
 )
@@ -85,6 +86,8 @@ func TestTheExampleRunsInAStockCaddy(t *testing.T) {
 		route.Close()
 	}
 
+	requireExtendedConnect(t, api)
+
 	// A reload through the admin socket keeps the sandbox, its lease and open streams.
 	web := server.Route(edge.Wildcard, sandbox.ID, 8080, "")
 	defer web.Close()
@@ -128,6 +131,23 @@ func TestTheExampleRunsInAStockCaddy(t *testing.T) {
 	stop()
 	require.NotContains(t, log.String(), key)
 	require.NotContains(t, log.String(), token)
+}
+
+// requireExtendedConnect: WebSockets over HTTP/2 need a switch that our modules turn.
+func requireExtendedConnect(t *testing.T, address string) {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = c.Write([]byte(http2.ClientPreface))
+	require.NoError(t, err)
+	framer := http2.NewFramer(c, c)
+	require.NoError(t, framer.WriteSettings())
+	frame, err := framer.ReadFrame()
+	require.NoError(t, err)
+	value, _ := frame.(*http2.SettingsFrame).Value(http2.SettingEnableConnectProtocol)
+	require.EqualValues(t, 1, value)
 }
 
 func copyFile(t *testing.T, name, dir string, changes *strings.Replacer) {

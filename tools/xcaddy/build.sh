@@ -21,5 +21,6 @@ export XCADDY_GO_BUILD_FLAGS="-trimpath -ldflags '-s -w -X github.com/opensandbo
 mkdir -p bin
 echo "xcaddy: ${args[*]} --output bin/caddy"
 "$tools/xcaddy" "${args[@]}" --output "$PWD/bin/caddy"
-bin/caddy list-modules | grep -q '^http.handlers.opensandbox_auth$' || { echo "xcaddy: our modules are missing from bin/caddy"; exit 1; }
+modules=$(bin/caddy list-modules) # all of them: a pipe that grep -q closes early is a failure here
+grep -q '^http.handlers.opensandbox_auth$' <<<"$modules" || { echo "xcaddy: our modules are missing from bin/caddy"; exit 1; }
 echo "xcaddy: bin/caddy is ready"
