@@ -151,5 +151,11 @@ func TestAnExpiryFiresAfterAReload(t *testing.T) {
 		}
 		return nil
 	})
+	eventually(t, func() error { // the engine's list is a moment ahead of its answer
+		if _, err := s.Get(t.Context(), sandbox.ID); err == nil {
+			return errNotYet
+		}
+		return nil
+	})
 	requireGone(t, s, sandbox.ID)
 }
