@@ -195,6 +195,16 @@ func TestNobodyWaitsWithoutAccess(t *testing.T) {
 	}
 }
 
+// With hide_existence a stranger must not learn from a delay that a sandbox is starting.
+func TestHiddenSandboxesHoldNobodyWithoutACredential(t *testing.T) {
+	w := newWaiting(t, nil, func(o *ingress.Options) { o.Wait, o.HideExistence = time.Hour, true })
+	w.put(t, lifecycle.Pending)
+	for _, f := range forms("8080") {
+		res, _ := w.do(t, f.request(t, w.edge, "GET", "/", nil)) // it would take an hour
+		require.Equal(t, http.StatusNotFound, res.StatusCode, f.name)
+	}
+}
+
 func TestWaitingIsBoundedInTime(t *testing.T) {
 	w := newWaiting(t, nil, func(o *ingress.Options) { o.Wait = 20 * time.Millisecond })
 	w.put(t, lifecycle.Pending)

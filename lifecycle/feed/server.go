@@ -133,13 +133,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, id string) error
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
-		return ignoreLost(json.NewEncoder(w).Encode(encode(e)))
+		_ = json.NewEncoder(w).Encode(encode(e)) // it fails when the gateway has left
+		return nil
 	}
 	return service.NotFound(id)
 }
-
-// ignoreLost: a client that left is not answered again.
-func ignoreLost(error) error { return nil }
 
 // follow streams until the client leaves, reads too slowly, or the server ends.
 func (s *Server) follow(w http.ResponseWriter, r *http.Request) error {

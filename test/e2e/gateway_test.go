@@ -79,6 +79,13 @@ func TestGatewaysServeTheSandboxesOfALifecycleServer(t *testing.T) {
 	before, token := web(t, s)
 	gateways := []*edge.Server{gateway(t, s, ""), gateway(t, s, "")}
 	after, afterToken := web(t, s) // heard of by the feed
+	r := request(s)
+	r.Entrypoint, r.SecureAccess = []string{"/usr/bin/demo-web"}, true
+	secured, _ := create(t, s, r)
+	endpoint, err := s.Endpoint(t.Context(), secured.ID, 8080, "")
+	require.NoError(t, err)
+	access := endpoint.Headers["OpenSandbox-Secure-Access"]
+	require.NotEmpty(t, access)
 	for i, g := range gateways {
 		for _, form := range edge.Forms {
 			route := g.Route(form, before.ID, 44772, token)
@@ -107,8 +114,24 @@ func TestGatewaysServeTheSandboxesOfALifecycleServer(t *testing.T) {
 		})
 		route.Close()
 
+		for _, form := range edge.Forms {
+			closed := g.Route(form, secured.ID, 8080, "")
+			open := closed.With("OpenSandbox-Secure-Access", access)
+			eventually(t, func() error {
+				status, body, err := open.Read(t.Context(), http.MethodGet, "/", nil, "")
+				if err == nil && status != http.StatusOK {
+					err = fmt.Errorf("%d %s", status, body)
+				}
+				return err
+			})
+			status, _, err := closed.Read(t.Context(), http.MethodGet, "/", nil, "")
+			closed.Close()
+			require.NoError(t, err)
+			require.Equal(t, http.StatusUnauthorized, status, form)
+		}
+
 		requireStatus(t, g.Call(t.Context(), "GET", "/v1/sandboxes", nil, nil), 404, "GENERAL::NOT_FOUND")
-		_, err := g.Create(t.Context(), request(s))
+		_, err = g.Create(t.Context(), request(s))
 		requireStatus(t, err, 404, "GENERAL::NOT_FOUND")
 		require.ErrorContains(t, err, "lifecycle server")
 		requireStatus(t, g.Call(t.Context(), "GET", "/v1/directory", nil, nil), 404, "GENERAL::NOT_FOUND")
