@@ -18,6 +18,7 @@ func (x *exchange) checkRequest() error {
 	if err := x.checkLength(); err != nil {
 		return err
 	}
+	x.markEarly()
 	return x.checkUpgrade()
 }
 

@@ -3,7 +3,6 @@ package ingress_test
 import (
 	"context"
 	"crypto/rand"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,9 +10,6 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
-
-	"github.com/opensandbox-edge/edge/ingress"
-	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
 func echo(w http.ResponseWriter, r *http.Request) {
@@ -155,28 +151,4 @@ func TestRefusedHandshakeIsAPlainAnswer(t *testing.T) {
 	_, res, err = form{host: host, prefix: "/sandboxes/unknown/proxy/1"}.dial(withTimeout(t), e, nil)
 	require.Error(t, err)
 	require.Equal(t, 404, res.StatusCode)
-}
-
-func TestAnotherProtocolIn101IsRefused(t *testing.T) {
-	e := newEdge(t)
-	addr, _ := rawBackend(t, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
-	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running}, addr, 8080)
-	f := direct("8080")
-	res, body := e.raw(t, "GET "+f.prefix+"/ HTTP/1.1\r\nHost: "+f.host+"\r\n"+wsHandshake+"\r\n")
-	require.Equal(t, 502, res.StatusCode)
-	require.Equal(t, ingress.CodeConnectionFailed, code(t, body))
-}
-
-func TestWebSocketsEndWithTheSandbox(t *testing.T) {
-	e := newEdge(t)
-	e.sandbox(t, id, echo, 8080)
-	ctx := withTimeout(t)
-	c, _, err := direct("8080").dial(ctx, e, nil)
-	require.NoError(t, err)
-	defer func() { _ = c.CloseNow() }()
-	started := time.Now()
-	e.Remove(id, lifecycle.ErrGone)
-	_, _, err = c.Read(ctx)
-	require.ErrorIs(t, err, io.EOF)
-	require.Less(t, time.Since(started), time.Second)
 }
