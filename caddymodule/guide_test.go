@@ -22,7 +22,6 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/net/http2"
 
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/internal/websockettest"
@@ -197,17 +196,7 @@ func versions(t *testing.T, address string, config *tls.Config) []httpVersion {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
 	one := &http.Transport{TLSClientConfig: config.Clone(), DialContext: dial}
-	two := &http2.Transport{
-		TLSClientConfig: config.Clone(),
-		DialTLSContext: func(ctx context.Context, network, name string, config *tls.Config) (net.Conn, error) {
-			raw, err := dial(ctx, network, name)
-			if err != nil {
-				return nil, err
-			}
-			c := tls.Client(raw, config)
-			return c, c.HandshakeContext(ctx)
-		},
-	}
+	two := websockettest.HTTP2(config.Clone(), dial)
 	three := &http3.Transport{TLSClientConfig: config.Clone(), Dial: dialQUIC(address)}
 	t.Cleanup(func() {
 		one.CloseIdleConnections()
@@ -216,7 +205,7 @@ func versions(t *testing.T, address string, config *tls.Config) []httpVersion {
 	})
 	return []httpVersion{
 		{"HTTP/1.1", one, one},
-		{"HTTP/2.0", two, websockettest.HTTP2(two)},
+		{"HTTP/2.0", two, two.Upgrades()},
 		{"HTTP/3.0", three, websockettest.HTTP3(three)},
 	}
 }

@@ -2,15 +2,12 @@ package caddymodule
 
 import (
 	"context"
-	"crypto/tls"
-	"net"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/net/http2"
 
 	"github.com/opensandbox-edge/edge/internal/websockettest"
 )
@@ -35,9 +32,7 @@ func TestHTTP2InTheClear(t *testing.T) {
 		}
 	}))
 	r.load(r.toml(testKey))
-	two := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, address)
-	}}
+	two := websockettest.HTTP2(nil, nil)
 	defer two.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -50,7 +45,7 @@ func TestHTTP2InTheClear(t *testing.T) {
 	require.Equal(t, "HTTP/2.0", resp.Proto)
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 
-	c, _, err := websocket.Dial(ctx, base+"/ws", &websocket.DialOptions{HTTPClient: &http.Client{Transport: websockettest.HTTP2(two)}})
+	c, _, err := websocket.Dial(ctx, base+"/ws", &websocket.DialOptions{HTTPClient: &http.Client{Transport: two.Upgrades()}})
 	require.NoError(t, err)
 	defer func() { _ = c.CloseNow() }()
 	require.NoError(t, c.Write(ctx, websocket.MessageText, []byte("hello")))

@@ -1,7 +1,6 @@
 package ingress_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -53,6 +52,7 @@ func http2Server(t testing.TB, h http.Handler) *httptest.Server {
 	s.Config.Protocols.SetHTTP1(true)
 	s.Config.Protocols.SetHTTP2(true)
 	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	//lint:ignore SA1019 as Caddy does
 	require.NoError(t, http2.ConfigureServer(s.Config, nil))
 	s.TLS = s.Config.TLSConfig
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
@@ -62,22 +62,17 @@ func http2Server(t testing.TB, h http.Handler) *httptest.Server {
 func overTLS(t testing.TB, e *edge, h http.Handler) protocol {
 	s := http2Server(t, h)
 	s.StartTLS()
-	tr := &http2.Transport{DisableCompression: true, TLSClientConfig: trusting(s)}
-	t.Cleanup(tr.CloseIdleConnections)
-	return protocol{"HTTP2", e.at(s.URL), tr, websockettest.HTTP2(tr)}
+	c := websockettest.HTTP2(trusting(s), nil)
+	t.Cleanup(c.CloseIdleConnections)
+	return protocol{"HTTP2", e.at(s.URL), c, c.Upgrades()}
 }
 
 func overCleartextHTTP2(t testing.TB, e *edge, h http.Handler) protocol {
 	s := http2Server(t, h)
 	s.Start()
-	tr := &http2.Transport{
-		DisableCompression: true, AllowHTTP: true,
-		DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, addr)
-		},
-	}
-	t.Cleanup(tr.CloseIdleConnections)
-	return protocol{"HTTP2 in the clear", e.at(s.URL), tr, websockettest.HTTP2(tr)}
+	c := websockettest.HTTP2(nil, nil)
+	t.Cleanup(c.CloseIdleConnections)
+	return protocol{"HTTP2 in the clear", e.at(s.URL), c, c.Upgrades()}
 }
 
 func overHTTP3(t testing.TB, e *edge, h http.Handler) protocol {

@@ -33,8 +33,11 @@ func TestServersAnnounceExtendedConnect(t *testing.T) {
 		return
 	}
 	for name, configure := range map[string]func(*http.Server) error{
-		"net/http":               func(*http.Server) error { return nil },
-		"golang.org/x/net/http2": func(s *http.Server) error { return http2.ConfigureServer(s, nil) },
+		"net/http": func(*http.Server) error { return nil },
+		"golang.org/x/net/http2": func(s *http.Server) error {
+			//lint:ignore SA1019 Caddy sets up its servers with it
+			return http2.ConfigureServer(s, nil)
+		},
 	} {
 		s := httptest.NewUnstartedServer(http.NotFoundHandler())
 		s.EnableHTTP2 = true
@@ -50,7 +53,7 @@ func announced(t *testing.T, address string) bool {
 	c, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}) //nolint:gosec // a test's own server
 	require.NoError(t, err)
 	defer func() { _ = c.Close() }()
-	_, err = (net.Conn)(c).Write([]byte(http2.ClientPreface))
+	_, err = net.Conn(c).Write([]byte(http2.ClientPreface))
 	require.NoError(t, err)
 	framer := http2.NewFramer(c, c)
 	require.NoError(t, framer.WriteSettings())

@@ -1,18 +1,54 @@
 package websockettest
 
 import (
+	"context"
 	"crypto/sha1" //nolint:gosec // what RFC 6455 asks for
+	"crypto/tls"
 	"encoding/base64"
 	"io"
+	"net"
 	"net/http"
 
 	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/http2"
 )
 
-// HTTP2 sends upgrades as the extended CONNECT of HTTP/2. Its scheme and host are the URL's.
-func HTTP2(t *http2.Transport) http.RoundTripper {
-	return connecting{t, func(r *http.Request) { r.Header[":protocol"] = []string{"websocket"} }}
+// HTTP2 makes a client of HTTP/2, for requests and, through Upgrades, for WebSockets. A
+// config of nil is for servers in the clear; a dial of nil connects to the URL's host.
+func HTTP2(config *tls.Config, dial func(ctx context.Context, network, address string) (net.Conn, error)) *Client {
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	plain := config == nil
+	//lint:ignore SA1019 the Transport of net/http refuses :protocol
+	return &Client{&http2.Transport{
+		DisableCompression: true, AllowHTTP: plain, TLSClientConfig: config,
+		DialTLSContext: func(ctx context.Context, network, address string, config *tls.Config) (net.Conn, error) {
+			raw, err := dial(ctx, network, address)
+			if err != nil || plain {
+				return raw, err
+			}
+			c := tls.Client(raw, config)
+			if err := c.HandshakeContext(ctx); err != nil {
+				_ = raw.Close()
+				return nil, err
+			}
+			return c, nil
+		},
+	}}
+}
+
+// Client is a client of HTTP/2.
+type Client struct{ transport }
+
+type transport interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
+// Upgrades sends upgrades as the extended CONNECT of HTTP/2.
+func (c *Client) Upgrades() http.RoundTripper {
+	return connecting{c, func(r *http.Request) { r.Header[":protocol"] = []string{"websocket"} }}
 }
 
 // HTTP3 sends upgrades as the extended CONNECT of HTTP/3.
