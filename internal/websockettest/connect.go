@@ -1,5 +1,7 @@
 package websockettest
 
+//lint:file-ignore SA1019 the Transport of net/http refuses :protocol
+
 import (
 	"context"
 	"crypto/sha1" //nolint:gosec // what RFC 6455 asks for
@@ -20,7 +22,6 @@ func HTTP2(config *tls.Config, dial func(ctx context.Context, network, address s
 		dial = new(net.Dialer).DialContext
 	}
 	plain := config == nil
-	//lint:ignore SA1019 the Transport of net/http refuses :protocol
 	return &Client{&http2.Transport{
 		DisableCompression: true, AllowHTTP: plain, TLSClientConfig: config,
 		DialTLSContext: func(ctx context.Context, network, address string, config *tls.Config) (net.Conn, error) {
