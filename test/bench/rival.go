@@ -43,12 +43,14 @@ func stockCaddy(ctx context.Context, dir, backend string) (rival, error) {
 func nginx(ctx context.Context, dir, backend string) (rival, error) {
 	at := freeAddress()
 	config := fmt.Sprintf(nginxHead, "auto") + fmt.Sprintf(`
+  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
   upstream backend { server %s; keepalive 128; keepalive_requests 1000000000; }
   server {
     listen %s backlog=4096;
     location / {
       proxy_http_version 1.1;
-      proxy_set_header Connection "";
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
       proxy_buffering off;
       proxy_pass http://backend;
     }

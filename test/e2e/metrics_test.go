@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,9 +34,14 @@ func TestARealPrometheusReadsTheMetrics(t *testing.T) {
 		route.Close()
 	}
 
+	rules, err := filepath.Abs("../../deploy/monitoring/alerts.yml")
+	require.NoError(t, err)
 	config := filepath.Join(t.TempDir(), "prometheus.yml")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, "scrape_configs:\n- job_name: edge\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  static_configs:\n  - targets: [%q]\n", metrics), 0o600))
-	cmd := exec.Command(fromEnv(t, "EDGE_PROMETHEUS"), "--config.file="+config, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+prometheus)
+	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, "global:\n  evaluation_interval: 200ms\nrule_files: [%q]\nscrape_configs:\n- job_name: edge\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  static_configs:\n  - targets: [%q]\n", rules, metrics), 0o600))
+	binary := fromEnv(t, "EDGE_PROMETHEUS")
+	checked, err := exec.Command(filepath.Join(filepath.Dir(binary), "promtool"), "check", "config", config).CombinedOutput()
+	require.NoError(t, err, "%s", checked)
+	cmd := exec.Command(binary, "--config.file="+config, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+prometheus)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 
@@ -48,17 +55,12 @@ func TestARealPrometheusReadsTheMetrics(t *testing.T) {
 		`opensandbox_directory_entries`:                                                   "1",
 	} {
 		eventually(t, func() error {
-			res, err := http.Get("http://" + prometheus + "/api/v1/query?query=" + url.QueryEscape(query))
-			if err != nil {
-				return err
-			}
-			defer res.Body.Close()
 			var answer struct {
 				Data struct {
 					Result []struct{ Value []any }
 				}
 			}
-			if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+			if err := getJSON("http://"+prometheus+"/api/v1/query?query="+url.QueryEscape(query), &answer); err != nil {
 				return err
 			}
 			if r := answer.Data.Result; len(r) != 1 || r[0].Value[1] != want {
@@ -68,6 +70,30 @@ func TestARealPrometheusReadsTheMetrics(t *testing.T) {
 		})
 	}
 
+	// Prometheus itself evaluates every rule, and none fires on a healthy server.
+	eventually(t, func() error {
+		var answer struct {
+			Data struct {
+				Groups []struct {
+					Rules []struct{ Name, Health, State, LastError string }
+				}
+			}
+		}
+		if err := getJSON("http://"+prometheus+"/api/v1/rules", &answer); err != nil {
+			return err
+		}
+		if len(answer.Data.Groups) == 0 {
+			return errors.New("no rules were loaded")
+		}
+		for _, rule := range answer.Data.Groups[0].Rules {
+			if rule.Health != "ok" || rule.State != "inactive" {
+				return fmt.Errorf("rule %s is %s, %s: %s", rule.Name, rule.Health, rule.State, rule.LastError)
+			}
+		}
+		return nil
+	})
+
+	require.NoError(t, s.Delete(t.Context(), sandbox.ID))
 	res, err := http.Get("http://" + metrics + "/metrics")
 	require.NoError(t, err)
 	defer res.Body.Close()
@@ -77,6 +103,47 @@ func TestARealPrometheusReadsTheMetrics(t *testing.T) {
 	require.NotContains(t, string(text), s.Key)
 	status, _ := raw(t, s, "GET", "/metrics", "", "")
 	require.NotEqual(t, 200, status, "the API's port does not show metrics")
+
+	shown := exposed.FindAllStringSubmatch(string(text), -1)
+	require.NotEmpty(t, shown)
+	documented := reference(t)
+	for _, m := range shown {
+		_, known := documented[m[1]]
+		require.True(t, known, "%s is in no table of docs/reference/metrics.md", m[1])
+		delete(documented, m[1])
+	}
+	for name, row := range documented {
+		require.True(t, elsewhere.MatchString(row), "%s is documented and was not there", name)
+	}
+}
+
+var (
+	exposed = regexp.MustCompile(`(?m)^# TYPE (opensandbox_[a-z_]+) `)
+	tableOf = regexp.MustCompile("(?m)^\\| `(opensandbox_[a-z_]+)` \\|(.*)$")
+	// elsewhere are the metrics that a server like the one of this test does not have: those
+	// of a gateway, of Redis, and of waits that have not happened.
+	elsewhere = regexp.MustCompile(`In a gateway|Redis|How waiting ended|renew`)
+)
+
+// reference is the documentation's tables: a row by metric.
+func reference(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/reference/metrics.md")
+	require.NoError(t, err)
+	rows := map[string]string{}
+	for _, m := range tableOf.FindAllStringSubmatch(string(text), -1) {
+		rows[m[1]] = m[0]
+	}
+	return rows
+}
+
+func getJSON(from string, into any) error {
+	res, err := http.Get(from)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	return json.NewDecoder(res.Body).Decode(into)
 }
 
 func freeAddr(t *testing.T) string {
