@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -143,9 +144,9 @@ func everything(w http.ResponseWriter, r *http.Request) {
 
 // countingClient never tries again by itself.
 func countingClient(dials *atomic.Int64) *http.Client {
-	return &http.Client{Transport: &http.Transport{Dial: func(network, address string) (net.Conn, error) {
+	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		dials.Add(1)
-		return net.Dial(network, address)
+		return new(net.Dialer).DialContext(ctx, network, address)
 	}}}
 }
 

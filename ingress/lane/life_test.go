@@ -80,9 +80,7 @@ func TestHijack(t *testing.T) {
 		_ = rw.Flush()
 		_, _ = io.Copy(conn, rw)
 	})
-	c := s.dial(t).send(get("/declined"))
-	<-s.back
-	c = s.dial(t).send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	c := s.dial(t).send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	require.Equal(t, 101, c.answer("GET").Status)
 	c.send("any\nthing")
 	got := make([]byte, 9)
