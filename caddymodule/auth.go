@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/caddymodule/listener"
 )
 
 func init() {
@@ -46,6 +47,10 @@ func (*Auth) CaddyModule() caddy.ModuleInfo {
 // Provision finds the app.
 func (a *Auth) Provision(ctx caddy.Context) (err error) {
 	a.app, err = appOf(ctx, "opensandbox_auth")
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		server.RegisterConnState(listener.Follow)
+		server.RegisterConnContext(rememberConn)
+	}
 	return err
 }
 

@@ -56,6 +56,7 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 		Wait:               c.Ingress.Wait,
 		MaxWaiting:         c.Ingress.MaxWaiting,
 		AutoResume:         c.Ingress.AutoResume,
+		Reserved:           reserved,
 		Budget:             &s.sandboxes,
 		MaxRequests:        c.Ingress.MaxRequests,
 		OnGranted:          liftTimeouts,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/caddymodule/listener"
 	"github.com/opensandbox-edge/edge/ingress/route"
 )
 
@@ -23,6 +24,10 @@ func init() {
 // streamIdle is the stall timeout of sandbox traffic, in place of the server's: an
 // upload, a WebSocket or an event stream may rest for long.
 const streamIdle = 24 * time.Hour
+
+// clientStall is how long one write to a client that does not read may take, in place of
+// the server's timeout: between writes no time counts.
+const clientStall = listener.StallTimeout
 
 // Ingress carries requests into sandboxes: /sandboxes/{id}/proxy/{port}/…, and the
 // wildcard, uri and header routes that the TOML file turns on. Other requests go to
@@ -76,7 +81,7 @@ func (i *Ingress) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		apierror.Answer(w, r, errNotReady)
 		return nil
 	}
-	if e.takeOver(i.app.state(), w, r) {
+	if !reserved(r) && e.takeOver(i.app.state(), w, r) {
 		return nil
 	}
 	lifted := new(liftedTimeouts)
@@ -102,7 +107,7 @@ func liftTimeouts(_ http.ResponseWriter, r *http.Request) {
 		lifted.undo = append(lifted.undo, reader.Override(streamIdle, 0))
 	}
 	if writer != nil {
-		lifted.undo = append(lifted.undo, writer.Override(streamIdle, 0, 0))
+		lifted.undo = append(lifted.undo, writer.Override(clientStall, 0, 0))
 	}
 }
 

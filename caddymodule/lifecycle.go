@@ -66,6 +66,7 @@ func (l *Lifecycle) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 		gateways.ServeHTTP(w, r)
 		return nil
 	}
+	boundBody(w, r)
 	e.api.ServeHTTP(w, r)
 	return nil
 }

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/opensandbox-edge/edge/caddymodule/listener"
 	"github.com/opensandbox-edge/edge/ingress"
 	"github.com/opensandbox-edge/edge/internal/version"
 	"github.com/opensandbox-edge/edge/lifecycle"
@@ -24,7 +25,7 @@ func newMetrics(s *state) (*metrics, error) {
 		ConstLabels: prometheus.Labels{"version": version.Version},
 	})
 	build.Set(1)
-	m.MustRegister(build, openedMetrics{s})
+	m.MustRegister(build, openedMetrics{s}, listener.Metrics{})
 	m.lifecycle = lifecycle.NewMetrics(m)
 	var err error
 	m.traffic, err = ingress.NewMetrics(m)

@@ -25,6 +25,7 @@ type settings struct {
 	table         *route.Table
 	keySet        *auth.Keys
 	signatures    *sign.Policy // nil = there are no signing keys
+	proxies       *forwarded.Proxies
 	authenticator *auth.Authenticator
 	clientServers map[string]*clientServer // by name; a server not in it keeps no clients
 	cors          *auth.CORS               // nil without a key: no other origin may use the API (threat row W2)
@@ -50,7 +51,7 @@ func newSettings(c *config.Config, keys []config.NamedKey, publicHosts []string,
 	if s.signatures, err = signaturePolicy(c); err != nil {
 		return nil, err
 	}
-	proxies, err := forwarded.NewProxies(c.Server.TrustedProxies)
+	s.proxies, err = forwarded.NewProxies(c.Server.TrustedProxies)
 	if err != nil {
 		return nil, fmt.Errorf("server.trusted_proxies: %w", err)
 	}
@@ -59,7 +60,7 @@ func newSettings(c *config.Config, keys []config.NamedKey, publicHosts []string,
 		mode, s.cors = auth.ModeSecure, auth.NewCORS(c.Server.CORSOrigins...)
 	}
 	s.authenticator, err = auth.New(auth.Options{
-		Table: s.table, Keys: s.keySet, Mode: mode, Access: accessOf(c), Proxies: proxies, CORS: s.cors, Logger: slog.New(log),
+		Table: s.table, Keys: s.keySet, Mode: mode, Access: accessOf(c), Proxies: s.proxies, CORS: s.cors, Logger: slog.New(log),
 	})
 	return s, err
 }

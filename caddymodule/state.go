@@ -130,6 +130,7 @@ func (s *state) apply() error {
 	newest := s.stack[len(s.stack)-1]
 	s.root.set(newest.log)
 	listener.SetBacklog(newest.config.Server.Backlog)
+	listener.SetLimits(newest.connectionLimits())
 	if s.opened == nil {
 		return nil
 	}

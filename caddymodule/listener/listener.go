@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -14,7 +15,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/opensandbox-edge/edge/caddymodule/inflight"
 	"github.com/opensandbox-edge/edge/ingress/guard"
 )
 
@@ -138,9 +138,12 @@ func (s *socket) accept() {
 			}
 			// Out of descriptors and the like: net/http backs off on such an error when
 			// a listener returns it, so let one do that.
-			conn = failedConn{err: err}
+			s.deliver(failedConn{err: err})
+			continue
 		}
-		s.deliver(conn)
+		if c := open.admit(conn.(*net.TCPConn), s); c != nil {
+			s.deliver(c)
+		}
 	}
 }
 
@@ -229,7 +232,7 @@ func (l *view) Accept() (net.Conn, error) {
 		if failed, ok := conn.(failedConn); ok {
 			return nil, failed.err
 		}
-		return track(conn, l.socket), nil
+		return conn, nil
 	case <-l.closed:
 		return nil, l.closedError()
 	case <-l.done:
@@ -237,14 +240,11 @@ func (l *view) Accept() (net.Conn, error) {
 	}
 }
 
-// connections counts the connections of this network that are open.
-var connections inflight.Count
-
 // WaitConnections returns when no connection of this network is open, or with ctx's
 // error. A handler's return is not the end of its answer, which net/http writes out
 // afterwards; a stopping process waits for the connection to be closed. One goroutine at
 // a time may wait.
-func WaitConnections(ctx context.Context) error { return connections.Wait(ctx) }
+func WaitConnections(ctx context.Context) error { return open.Wait(ctx) }
 
 // trackedConn keeps the methods of a TCP connection, for sendfile and half-close.
 type trackedConn struct {
@@ -253,20 +253,15 @@ type trackedConn struct {
 	origin *socket
 	guard  guard.Guard // of what is read
 	unread []byte      // read by somebody who has handed the connection back
-}
 
-func track(conn net.Conn, origin *socket) net.Conn {
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
-		return conn // tracked already, and handed back
-	}
-	connections.Enter()
-	return &trackedConn{TCPConn: tcp, origin: origin}
+	client   netip.Addr   // what it is counted by
+	reserved bool         // came in when only the reserve was left
+	resting  atomic.Int64 // since when it waits for a request, in Unix nanoseconds; 0 = it does not
 }
 
 // Close implements net.Conn.
 func (c *trackedConn) Close() error {
-	defer c.once.Do(connections.Leave)
+	defer c.once.Do(func() { open.leave(c) })
 	return c.TCPConn.Close()
 }
 
