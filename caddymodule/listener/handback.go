@@ -1,6 +1,13 @@
 package listener
 
-import "time"
+import (
+	"time"
+
+	"github.com/opensandbox-edge/edge/ingress/lane"
+)
+
+// Without it no connection would be kept, and nothing would say so.
+var _ lane.Conn = (*trackedConn)(nil)
 
 // HandBack gives a hijacked connection back: it is accepted again, by the newest
 // configuration that listens, which first reads unread and then from the client. When the
