@@ -1,11 +1,13 @@
 package ingress_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -254,5 +256,40 @@ func TestAClosedIdleConnectionIsNoFailure(t *testing.T) {
 		res, body := e.do(t, direct("8080").request(t, e, "GET", "/", nil))
 		require.Equal(t, 200, res.StatusCode, body)
 		<-closed
+	}
+}
+
+// A dialogue over request and answer is fine; that nobody is left with its connection is
+// the price of not knowing which of the two ended first.
+func TestAConnectionOfADialogueIsNotPooled(t *testing.T) {
+	e := newEdge(t)
+	var conns atomic.Int64
+	l := listen(t, func(c net.Conn) {
+		conns.Add(1)
+		in := bufio.NewReader(c)
+		for {
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+			_, _ = io.Copy(io.Discard, r.Body)
+			_, _ = io.WriteString(c, "2\r\nok\r\n0\r\n\r\n")
+		}
+	})
+	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running}, l.Addr(), 8080)
+	for i := range 3 {
+		out, in := io.Pipe()
+		res, err := e.client.Transport.RoundTrip(direct("8080").request(t, e, "POST", "/", out))
+		require.NoError(t, err, "the head is there before the body")
+		_, _ = io.WriteString(in, "x")
+		require.NoError(t, in.Close())
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.Equal(t, "ok", string(body))
+		require.NoError(t, res.Body.Close())
+		if core != upstream.NetHTTP { // which looks at the end of both alone
+			require.EqualValues(t, i+1, conns.Load())
+		}
 	}
 }

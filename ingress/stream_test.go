@@ -15,8 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/ingress"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -270,5 +272,44 @@ func TestStreamsEndWithTheSandboxEvenIfTheClientDoesNotRead(t *testing.T) {
 			_, err = io.Copy(io.Discard, res.Body)
 			require.Error(t, err, "a cut stream does not look complete")
 		})
+	}
+}
+
+// The handler itself is free as well, though nobody takes what it writes.
+func TestAClientThatDoesNotReadHoldsNoHandler(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	m, err := ingress.NewMetrics(reg)
+	require.NoError(t, err)
+	for _, how := range []string{"sandbox", "server"} {
+		e := newEdge(t, func(o *ingress.Options) { o.Metrics = m })
+		e.sandbox(t, id, func(w http.ResponseWriter, r *http.Request) {
+			block := make([]byte, 1<<20)
+			for {
+				if _, err := w.Write(block); err != nil {
+					return
+				}
+			}
+		}, 8080)
+		c, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+		require.NoError(t, err)
+		defer func() { _ = c.Close() }()
+		f := direct("8080")
+		_, err = io.WriteString(c, "GET "+f.prefix+"/ HTTP/1.1\r\nHost: "+f.host+"\r\n\r\n")
+		require.NoError(t, err)
+		sent := func() float64 { return gather(t, reg, "opensandbox_proxy_bytes_total", "sent") }
+		stuck := -1.0 // until the sockets are full
+		require.Eventually(t, func() bool {
+			before := stuck
+			stuck = sent()
+			return stuck > 0 && stuck == before
+		}, eventually, 50*tick)
+		started := time.Now()
+		if how == "sandbox" {
+			e.Remove(id, lifecycle.ErrGone)
+		} else {
+			e.upstreams.Close()
+		}
+		require.Eventually(t, func() bool { return gather(t, reg, "opensandbox_proxy_requests_in_flight") == 0 }, eventually, tick)
+		require.Less(t, time.Since(started), 2*time.Second)
 	}
 }
