@@ -70,6 +70,7 @@ var mayImport = map[string][]string{
 	"cmd/opensandbox-server": {"caddymodule", "config", "logging"},
 	"cmd/opensandbox-execd":  {"execd"},
 	"deploy/images":          {},
+	"deploy/monitoring":      {},
 	"test":                   {"lifecycle/docker"},
 	"test/bench":             {"lifecycle", "lifecycle/feed", "auth", "ingress/route"},
 
