@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/ingress/lane"
@@ -76,8 +77,11 @@ type clientConnKey struct{}
 // as well. It returns false when the request stays with Caddy.
 func (e *edge) takeOver(s *state, w http.ResponseWriter, r *http.Request) bool {
 	conn, ok := r.Context().Value(clientConnKey{}).(lane.Conn)
-	if !ok || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.TLS != nil || r.Close ||
-		len(r.Header["Upgrade"]) > 0 {
+	if !ok || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.TLS != nil || r.Close {
+		return false
+	}
+	upgrade := len(r.Header["Upgrade"]) > 0
+	if upgrade && !httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket") {
 		return false
 	}
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
@@ -91,9 +95,11 @@ func (e *edge) takeOver(s *state, w http.ResponseWriter, r *http.Request) bool {
 	// Nobody has read of the content: our handlers do not, and there are no others.
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) // the lane writes the line
 	unread, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
-	s.inflight.Enter() // before this handler's own count ends
-	first := new(http.Request)
-	*first = *r
+	s.inflight.Enter()                           // before this handler's own count ends
+	first := r.WithContext(context.Background()) // a WebSocket would keep what hangs on Caddy's
+	// The guard takes what follows for a WebSocket and looks no more, so where none comes
+	// about, nothing may follow.
+	first.Close = upgrade
 	kept := &client{state: s, server: server.Name(), counted: true}
 	if !e.parts.clients.Take(lane.Taken{
 		Conn: conn, Handler: kept.serve, First: first, Unread: unread,

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -180,4 +181,62 @@ func TestStoppingWithKeptClients(t *testing.T) {
 	_, err := c.in.ReadByte()
 	require.ErrorIs(t, err, io.EOF)
 	require.Equal(t, 200, r.dial().get(path+"/", "Upgrade: x").status, "the servers go on until they are stopped")
+}
+
+// A WebSocket leaves Caddy's server with its handshake, and nothing of that server stays
+// in memory for it. The guard looks no more then: a handshake that fails ends its
+// connection, whatever came behind it (threat row B1).
+func TestAWebSocketLeavesCaddyWithItsHandshake(t *testing.T) {
+	r := newRig(t)
+	var requests atomic.Int64
+	port := r.place(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		requests.Add(1)
+		if !strings.HasSuffix(req.URL.Path, "/ws") {
+			return // 200 is no 101
+		}
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		// The accept of this very key, from RFC 6455 §1.3.
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+		_, _ = io.Copy(conn, buffered)
+	}))
+	path := fmt.Sprintf("/sandboxes/%s/proxy/%d", sandboxID, port)
+	file := r.toml(testKey)
+	edit(t, file, "[log]", "[log]\nformat = \"json\"")
+	r.load(file)
+	handshake := func(target, behind string) *wire {
+		c := r.dial()
+		_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n%s", target, r.addr, behind)
+		require.NoError(t, err)
+		return c
+	}
+
+	c := handshake(path+"/ws", "early")
+	res, err := http.ReadResponse(c.in, nil)
+	require.NoError(t, err)
+	require.Equal(t, 101, res.StatusCode)
+	_, err = io.WriteString(c, "later")
+	require.NoError(t, err)
+	echo := make([]byte, len("earlylater"))
+	_, err = io.ReadFull(c.in, echo)
+	require.NoError(t, err)
+	require.Equal(t, "earlylater", string(echo))
+	require.NoError(t, c.Close())
+	require.Eventually(t, func() bool {
+		return strings.Contains(readFile(t, filepath.Join(r.dir, "access.log")), `"status":101`)
+	}, wait, tick, "which Caddy would not write")
+
+	c = handshake(path+"/none", "GET "+path+"/behind HTTP/1.1\nHost: a\n\n")
+	res, err = http.ReadResponse(c.in, nil)
+	require.NoError(t, err)
+	_, _ = io.Copy(io.Discard, res.Body)
+	require.True(t, res.Close, "%v", res)
+	_, err = c.in.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+	require.EqualValues(t, 2, requests.Load())
 }

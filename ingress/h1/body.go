@@ -57,6 +57,8 @@ func (b *Body) Read(p []byte) (n int, err error) {
 		}
 	case Chunked:
 		n, err = b.readChunks(p)
+	case Tunnel:
+		n, err = b.in.readTunnel(p)
 	default:
 		n, err = b.in.Read(p)
 	}

@@ -147,6 +147,15 @@ func (b *Reader) fill(limit int) error {
 	return err
 }
 
+// readTunnel is Read without end: the buffer is given up with the last byte in it.
+func (b *Reader) readTunnel(p []byte) (int, error) {
+	if b.r == b.w {
+		b.buf, b.r, b.w = nil, 0, 0
+		return b.src.Read(p)
+	}
+	return b.Read(p)
+}
+
 // Read implements io.Reader: what is buffered, else one read of the connection.
 func (b *Reader) Read(p []byte) (int, error) {
 	if b.r == b.w {

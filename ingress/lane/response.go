@@ -296,7 +296,9 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := c.rwc.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, err
 	}
-	return c.rwc, bufio.NewReadWriter(c.in, bufio.NewWriterSize(c.rwc, 512)), nil
+	in := c.in
+	c.in = nil // a WebSocket outlives it by hours
+	return c.rwc, bufio.NewReadWriter(in, bufio.NewWriterSize(c.rwc, 512)), nil
 }
 
 // hasContent tells statuses whose answers have content.
