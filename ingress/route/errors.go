@@ -37,7 +37,7 @@ var (
 	errMisdirected = apierror.New(http.StatusMisdirectedRequest, CodeMisdirected,
 		"This host is not served here. Use a host the server is configured for.")
 	errMethod = apierror.New(http.StatusMethodNotAllowed, CodeMethodNotAllowed,
-		"CONNECT and TRACE are not supported.")
+		"TRACE is not supported, and CONNECT only opens WebSockets into sandboxes.")
 	errBadMethod = apierror.New(http.StatusBadRequest, CodeBadMethod,
 		"The method is no token.")
 	errProtocol = apierror.New(http.StatusNotImplemented, CodeBadProtocol,
