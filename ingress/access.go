@@ -4,56 +4,13 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
-	"net/url"
 	"strings"
+	"time"
 
+	"github.com/opensandbox-edge/edge/ingress/access"
+	"github.com/opensandbox-edge/edge/ingress/sign"
 	"github.com/opensandbox-edge/edge/internal/wire"
 )
-
-// checkRequest refuses what must not be carried to any sandbox.
-func (x *exchange) checkRequest() error {
-	if err := x.checkQuery(x.r.URL.RawQuery); err != nil {
-		return err
-	}
-	if err := x.checkLength(); err != nil {
-		return err
-	}
-	x.markEarly()
-	return x.checkUpgrade()
-}
-
-// checkQuery: the query is copied into the upstream's request line, so it may hold no
-// byte that ends it; and it is the one carrier of a key that cannot be dropped
-// without changing what the application sees (threat row C2).
-func (x *exchange) checkQuery(query string) error {
-	for i := range len(query) {
-		if c := query[i]; c <= ' ' || c == 0x7f {
-			return errBadQuery
-		}
-	}
-	if x.Keys.Empty() {
-		return nil
-	}
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		// A key may stand alone or as a name, and may hold a "=" of its own.
-		name, value, _ := strings.Cut(pair, "=")
-		if x.queryCarriesKey(pair) || x.queryCarriesKey(name) || x.queryCarriesKey(value) {
-			return errKeyInQuery
-		}
-	}
-	return nil
-}
-
-func (x *exchange) queryCarriesKey(s string) bool {
-	if strings.ContainsAny(s, "%+") {
-		if decoded, err := url.QueryUnescape(s); err == nil && x.Keys.Carries(decoded) {
-			return true
-		}
-	}
-	return s != "" && x.Keys.Carries(s)
-}
 
 // checkAccess decides at the edge, before anything is dialled.
 func (x *exchange) checkAccess() error {
@@ -90,22 +47,63 @@ func (x *exchange) isPing() bool {
 	return x.r.Method == http.MethodGet && x.route.Path == "/ping" && !x.upgrade
 }
 
-// carriesCredential tells whether the client showed a key or token, good or bad, that
-// it would also take along a redirect (threat row C1).
-func (x *exchange) carriesCredential() bool {
-	if x.decision.Allowed {
+// checkSecure decides about sandboxes that demand access verification, on every route
+// form alike (contract 04 §6 and §10.2).
+func (x *exchange) checkSecure() error {
+	q := access.Question{Demanded: x.demandsAccess()}
+	if !q.Demanded {
+		// What looks like a signature in a path is the application's.
+		x.route = x.route.Unsigned()
+	}
+	q.Header, q.Signed, q.Keys = x.accessHeader(), x.route.Signature != "", x.Signatures != nil
+	answer, retry := access.Decide(q), time.Duration(0)
+	if answer == access.CheckSignature {
+		q.Signature, q.Withheld, retry = x.checkSignature()
+		answer = access.Decide(q)
+	}
+	x.grant, x.proven = answer, x.proven || answer.Proven()
+	if answer.Granted() {
+		return nil
+	}
+	x.Metrics.refused[answer].Inc()
+	refusal := refusals[answer]
+	if retry > 0 {
+		refusal = refusal.Retry(int((retry + time.Second - 1) / time.Second))
+	}
+	return refusal
+}
+
+// demandsAccess tells whether the sandbox demands verification, or the server does for it;
+// the daemon's own token is enough for the server.
+func (x *exchange) demandsAccess() bool {
+	if x.entry.SecureSum != nil {
 		return true
 	}
-	for name, values := range x.r.Header {
-		switch name {
-		case wire.HeaderAPIKey, wire.HeaderExecdToken, wire.HeaderEgressToken, wire.HeaderSecureAccess:
-			return true
-		}
-		for _, v := range values {
-			if x.holdsKey(name, v) {
-				return true
-			}
-		}
+	return x.RequireSecure && (x.route.Port != wire.PortExecd || x.entry.ExecdTokenSum == nil)
+}
+
+// accessHeader compares the first access token with the sandbox's.
+func (x *exchange) accessHeader() access.Header {
+	sent := x.r.Header[wire.HeaderSecureAccess]
+	if len(sent) == 0 {
+		return access.Absent
 	}
-	return false
+	sum := sha256.Sum256([]byte(strings.TrimSpace(sent[0])))
+	if want := x.entry.SecureSum; want != nil && subtle.ConstantTimeCompare(sum[:], want[:]) == 1 {
+		return access.Equal
+	}
+	return access.Different
+}
+
+// checkSignature verifies the route's signature. withheld says that its worth may not be
+// told for a while, because too many were guessed (threat row A4).
+func (x *exchange) checkSignature() (outcome sign.Outcome, withheld bool, retry time.Duration) {
+	now := time.Now()
+	r := sign.Route{SandboxID: x.route.SandboxID, Port: x.route.Port, Expires: x.route.ExpiresB36}
+	outcome = x.Signatures.Verify(r, x.route.Signature, now)
+	if outcome != sign.Valid && outcome != sign.Mismatch {
+		return outcome, false, 0
+	}
+	told, retry := x.Attempts.Tell(now, x.decision.Client, r, x.route.Signature, outcome)
+	return outcome, !told, retry
 }

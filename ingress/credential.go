@@ -85,3 +85,23 @@ func (x *exchange) isKey(value string) bool {
 	user, password, _ := strings.Cut(string(decoded), ":")
 	return x.Keys.Carries(user) || x.Keys.Carries(password)
 }
+
+// carriesCredential tells whether the client showed a key or token, good or bad, that
+// it would also take along a redirect (threat row C1).
+func (x *exchange) carriesCredential() bool {
+	if x.decision.Allowed {
+		return true
+	}
+	for name, values := range x.r.Header {
+		switch name {
+		case wire.HeaderAPIKey, wire.HeaderExecdToken, wire.HeaderEgressToken, wire.HeaderSecureAccess:
+			return true
+		}
+		for _, v := range values {
+			if x.holdsKey(name, v) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/ingress/access"
 	"github.com/opensandbox-edge/edge/ingress/upstream"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
@@ -24,6 +25,15 @@ const (
 	CodeNotFound          = "GENERAL::NOT_FOUND"
 	CodeCrossSite         = "GENERAL::CROSS_SITE_REQUEST"
 	CodeWorkerScript      = "GENERAL::WORKER_SCRIPT_REFUSED"
+)
+
+// Codes of refused access.
+const (
+	CodeSecureAccess      = "MISSING_OR_INVALID_SECURE_ACCESS"
+	CodeInvalidSignature  = "INVALID_SIGNATURE"
+	CodeExpiredSignature  = "SIGNATURE_EXPIRED"
+	CodeNoVerifier        = "VERIFIER_NOT_CONFIGURED"
+	CodeSignaturesLimited = "TOO_MANY_INVALID_SIGNATURES"
 )
 
 var (
@@ -55,6 +65,28 @@ var (
 	errTimeout = apierror.New(http.StatusGatewayTimeout, CodeResponseTimeout,
 		"The sandbox did not begin to answer in time.")
 )
+
+// refusals are what clients are told; the beginnings are the contract's texts. One status
+// stands for right and wrong signatures alike while they are withheld: 429, because the
+// same request may well succeed later.
+var refusals = [access.Answers]*apierror.Error{
+	access.HeaderMismatch: apierror.New(http.StatusUnauthorized, CodeSecureAccess,
+		"signature: secure access header mismatch. Send the OpenSandbox-Secure-Access header that the endpoint API returned for this sandbox."),
+	access.SignatureRequired: apierror.New(http.StatusUnauthorized, CodeSecureAccess,
+		"signature: signature required for this sandbox. Send the headers that the endpoint API returned, or ask it for a signed route with expires."),
+	access.NoKeys: apierror.New(http.StatusServiceUnavailable, CodeNoVerifier,
+		"signature: ingress verifier not configured. This server has no signing keys; send the OpenSandbox-Secure-Access header instead."),
+	access.Expired: apierror.New(http.StatusUnauthorized, CodeExpiredSignature,
+		"signature: access expired. Ask the endpoint API for a new signed route."),
+	access.TooFar: apierror.New(http.StatusUnauthorized, CodeInvalidSignature,
+		"signature: unauthorized: it expires later than this server allows. Ask the endpoint API for a new signed route."),
+	access.UnknownKey: apierror.New(http.StatusUnauthorized, CodeInvalidSignature,
+		"signature: unauthorized: unknown signed_key_id. Ask the endpoint API for a new signed route."),
+	access.SignatureMismatch: apierror.New(http.StatusUnauthorized, CodeInvalidSignature,
+		"signature: unauthorized: signature mismatch. Ask the endpoint API for a new signed route."),
+	access.Withheld: apierror.New(http.StatusTooManyRequests, CodeSignaturesLimited,
+		"Too many invalid signatures were tried. Try again after the time in Retry-After."),
+}
 
 // errClientGone is the cause when the client left first: nobody is there to be answered.
 var errClientGone = errors.New("the client closed the request")

@@ -195,6 +195,14 @@ func (x *exchange) serve() error {
 	return x.forward()
 }
 
+// lift tells the server adapter, once, that access was granted.
+func (x *exchange) lift() {
+	if x.OnGranted != nil && !x.lifted {
+		x.lifted = true
+		x.OnGranted(x.w, x.r)
+	}
+}
+
 // fail answers with an error of ours.
 func (x *exchange) fail(err error) {
 	if errors.Is(err, errClientGone) {

@@ -2,7 +2,6 @@ package ingress
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/ingress/budget"
@@ -47,12 +46,4 @@ func (x *exchange) serverFull() error {
 		x.w.Header().Set("Connection", "close")
 	}
 	return errServerFull
-}
-
-// boundDrain bounds the time for which the server reads the body of a request that was
-// refused before it was read: nobody trickles one into a 401 (threat row X2).
-func (x *exchange) boundDrain() {
-	if x.r.ProtoMajor == 1 && x.r.ContentLength != 0 && x.r.Body != nil {
-		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(linger))
-	}
 }

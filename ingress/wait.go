@@ -97,11 +97,3 @@ type resumeError struct{ cause error }
 
 func (e *resumeError) Error() string { return "resume: " + e.cause.Error() }
 func (e *resumeError) Unwrap() error { return e.cause }
-
-// lift tells the server adapter, once, that access was granted.
-func (x *exchange) lift() {
-	if x.OnGranted != nil && !x.lifted {
-		x.lifted = true
-		x.OnGranted(x.w, x.r)
-	}
-}
