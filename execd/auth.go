@@ -2,7 +2,6 @@ package execd
 
 import (
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -52,8 +51,7 @@ func (a Access) admits(h http.Header) bool {
 	if len(values) != 1 {
 		return false
 	}
-	digest := sha256.Sum256([]byte(values[0]))
-	return subtle.ConstantTimeCompare(digest[:], a.digest[:]) == 1
+	return secret.SumEqual(a.digest, values[0])
 }
 
 // authenticate guards everything but the liveness probe.

@@ -1,8 +1,6 @@
 package ingress
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net/http"
 	"strings"
 	"time"
@@ -10,6 +8,7 @@ import (
 	"github.com/opensandbox-edge/edge/ingress/access"
 	"github.com/opensandbox-edge/edge/ingress/sign"
 	"github.com/opensandbox-edge/edge/internal/wire"
+	"github.com/opensandbox-edge/edge/secret"
 )
 
 // checkAccess decides at the edge, before anything is dialled.
@@ -34,8 +33,7 @@ func (x *exchange) checkToken() error {
 	if len(sent) == 0 || (len(sent) == 1 && sent[0] == "") {
 		return errMissingToken
 	}
-	sum := sha256.Sum256([]byte(sent[0]))
-	if len(sent) > 1 || subtle.ConstantTimeCompare(sum[:], want[:]) != 1 {
+	if len(sent) > 1 || !secret.SumEqual(*want, sent[0]) {
 		return errInvalidToken
 	}
 	x.proven = true
@@ -88,8 +86,7 @@ func (x *exchange) accessHeader() access.Header {
 	if len(sent) == 0 {
 		return access.Absent
 	}
-	sum := sha256.Sum256([]byte(strings.TrimSpace(sent[0])))
-	if want := x.entry.SecureSum; want != nil && subtle.ConstantTimeCompare(sum[:], want[:]) == 1 {
+	if want := x.entry.SecureSum; want != nil && secret.SumEqual(*want, strings.TrimSpace(sent[0])) {
 		return access.Equal
 	}
 	return access.Different

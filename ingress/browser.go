@@ -1,9 +1,8 @@
 package ingress
 
 import (
-	"net/http"
-
 	"github.com/opensandbox-edge/edge/auth"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // checkBrowser refuses what only a page that means harm makes a browser ask for, whatever
@@ -13,7 +12,7 @@ func (x *exchange) checkBrowser() error {
 	if x.isolation().Worker(x.r.Header) {
 		return errWorker
 	}
-	if x.AllowCrossSite || len(x.r.Header["Cookie"]) == 0 || !x.upgrade && isSafe(x.r.Method) {
+	if x.AllowCrossSite || len(x.r.Header["Cookie"]) == 0 || !x.upgrade && wire.IsSafe(x.r.Method) {
 		return nil
 	}
 	for _, origin := range x.r.Header["Origin"] {
@@ -23,13 +22,4 @@ func (x *exchange) checkBrowser() error {
 		return errCrossSite
 	}
 	return nil
-}
-
-// isSafe tells methods that change nothing (RFC 9110 §9.2.1).
-func isSafe(method string) bool {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return true
-	}
-	return false
 }

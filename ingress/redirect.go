@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // rewriteLocation makes redirects of the application work under its route and refuses
@@ -57,7 +58,7 @@ func (x *exchange) publicTarget(name, value string) string {
 // publicLocation translates what the application meant: it believes that it sits at the
 // root of the upstream's authority. Anything that is not plainly that stays as it is.
 func (x *exchange) publicLocation(location string) string {
-	if hasControl(location) {
+	if wire.HasControl(location) {
 		return location
 	}
 	for _, own := range x.ownAuthorities() {
@@ -127,7 +128,7 @@ func (x *exchange) underPrefix(location string) bool {
 // insideRoute tells whether a client that follows location stays on this route. The
 // location is resolved as a browser would, and the one classifier says where it leads.
 func (x *exchange) insideRoute(location string) bool {
-	if hasControl(location) || strings.ContainsAny(location, "\\ ") {
+	if wire.HasControl(location) || strings.ContainsAny(location, "\\ ") {
 		return false
 	}
 	target, err := url.Parse(location)
@@ -212,13 +213,4 @@ func (x *exchange) sameRoute(path string) bool {
 	request.IngressTo, request.IngressToLegacy = nil, nil
 	v = x.Table.Classify(request)
 	return v.Class == route.None || v.Class == route.Public
-}
-
-func hasControl(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] == 0x7f {
-			return true
-		}
-	}
-	return false
 }

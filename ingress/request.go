@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/opensandbox-edge/edge/auth"
 )
 
 // checkRequest refuses what must not be carried to any sandbox.
@@ -67,7 +69,7 @@ func (x *exchange) checkLength() error {
 // markEarly tells the sandbox that a request may be a replay, as an intermediary has to
 // (RFC 8470 §5.1): what the edge takes for safe to repeat the application may not.
 func (x *exchange) markEarly() {
-	if x.r.TLS == nil || x.r.TLS.HandshakeComplete {
+	if !auth.IsEarly(x.r) {
 		return
 	}
 	r := x.r.WithContext(x.r.Context())

@@ -40,8 +40,14 @@ func (t Text) IsZero() bool { return t.Reveal() == "" }
 // Equal compares in time that depends on neither value nor length of t.
 // Two empty credentials are not equal: "no key" never opens anything.
 func (t Text) Equal(candidate string) bool {
-	want, got := sha256.Sum256([]byte(t.Reveal())), sha256.Sum256([]byte(candidate))
-	return subtle.ConstantTimeCompare(want[:], got[:]) == 1 && !t.IsZero()
+	return SumEqual(sha256.Sum256([]byte(t.Reveal())), candidate) && !t.IsZero()
+}
+
+// SumEqual tells whether sum is the SHA-256 of candidate, in time that does not depend on
+// where they differ.
+func SumEqual(sum [sha256.Size]byte, candidate string) bool {
+	got := sha256.Sum256([]byte(candidate))
+	return subtle.ConstantTimeCompare(sum[:], got[:]) == 1
 }
 
 // String implements fmt.Stringer.

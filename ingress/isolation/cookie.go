@@ -1,6 +1,10 @@
 package isolation
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
+)
 
 // Bounds that browsers set (RFC 6265bis §5.6): they ignore a longer pair, and a longer
 // attribute, which for Path would mean one of the browser's choosing.
@@ -45,7 +49,7 @@ func (p Policy) Cookie(value string) (confined string, ok bool) {
 	}
 	name, _, named := strings.Cut(pair, "=")
 	name = strings.TrimSpace(name)
-	if !named || name == "" || len(value) > maxCookie || len(pair) > maxPair || hasControl(value) || hasHostPrefix(name) {
+	if !named || name == "" || len(value) > maxCookie || len(pair) > maxPair || wire.HasControl(value) || hasHostPrefix(name) {
 		return "", false
 	}
 	if p.Prefix == "" {
@@ -117,13 +121,4 @@ func mentions(s, word string) bool {
 func hasHostPrefix(name string) bool {
 	const prefix = "__Host-"
 	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
-}
-
-func hasControl(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] == 0x7f {
-			return true
-		}
-	}
-	return false
 }

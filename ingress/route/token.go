@@ -1,16 +1,12 @@
 package route
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
-const (
-	signatureLen = 9  // 8 hex digits and the key id
-	maxExpiry    = 13 // base-36 digits of 2^64−1
-)
+const signatureLen = 9 // 8 hex digits and the key id
 
 // token is a parsed route token: {id}-{port} or {id}-{port}-{expires}-{signature}.
 type token struct {
@@ -108,16 +104,8 @@ func validSignature(s string) bool {
 }
 
 func validExpiry(s string) bool {
-	if s == "" || len(s) > maxExpiry || (s[0] == '0' && len(s) > 1) {
-		return false
-	}
-	for i := range len(s) {
-		if !isBase36(s[i]) {
-			return false
-		}
-	}
-	_, err := strconv.ParseUint(s, 36, 64)
-	return err == nil
+	_, ok := wire.ParseExpiry(s)
+	return ok
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/secret"
 )
 
@@ -53,7 +54,7 @@ func NewKeys(active string, keys ...Key) (*Keys, error) {
 
 // find returns the secret of an id, or the decoy.
 func (k *Keys) find(id byte) (key secret.Text, known bool) {
-	if digit := digitOf(id); digit < 36 {
+	if digit := wire.Digit36(id); digit < 36 {
 		if key := k.secrets[digit]; !key.IsZero() {
 			return key, true
 		}
@@ -62,8 +63,8 @@ func (k *Keys) find(id byte) (key secret.Text, known bool) {
 }
 
 func keyIndex(id string) (int, bool) {
-	if len(id) != 1 || digitOf(id[0]) == 36 {
+	if len(id) != 1 || wire.Digit36(id[0]) == 36 {
 		return 0, false
 	}
-	return int(digitOf(id[0])), true
+	return int(wire.Digit36(id[0])), true
 }

@@ -1,6 +1,10 @@
 package sign
 
-import "time"
+import (
+	"time"
+
+	"github.com/opensandbox-edge/edge/internal/wire"
+)
 
 // Policy is a key set under a server's rule: nothing is signed further ahead than MaxTTL,
 // and nothing beyond is accepted. A guesser chooses the expiry, so without the rule one
@@ -24,7 +28,7 @@ func (p *Policy) Check(expires uint64, now time.Time) Outcome {
 
 // Verify is Keys.Verify under the rule. The second in which a route expires still counts.
 func (p *Policy) Verify(r Route, signature string, now time.Time) Outcome {
-	expires, ok := ParseExpiry(r.Expires)
+	expires, ok := wire.ParseExpiry(r.Expires)
 	if ok && p.Check(expires, now) == TooFar {
 		return TooFar
 	}

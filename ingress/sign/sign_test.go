@@ -188,21 +188,6 @@ func TestPolicyRefusesWhatIsTooFarAhead(t *testing.T) {
 	require.Equal(t, sign.Mismatch, p.Verify(sign.Route{SandboxID: "a", Port: 1, Expires: "!"}, "8b6de077a", now))
 }
 
-func TestExpiry(t *testing.T) {
-	for seconds, text := range map[uint64]string{
-		0: "0", 1: "1", 35: "z", 36: "10", 2000000500: "x2qy9g", 1<<64 - 1: "3w5e11264sgsf",
-	} {
-		require.Equal(t, text, sign.FormatExpiry(seconds))
-		got, ok := sign.ParseExpiry(text)
-		require.True(t, ok)
-		require.Equal(t, seconds, got)
-	}
-	for _, bad := range []string{"", "00", "01", "-1", "+1", "A", "3w5e11264sgsg", "zzzzzzzzzzzzz", "1 ", "1_0"} {
-		_, ok := sign.ParseExpiry(bad)
-		require.False(t, ok, bad)
-	}
-}
-
 func TestKeySets(t *testing.T) {
 	one := sign.Key{ID: "a", Secret: secret.New("0123456789abcdef")}
 	for name, try := range map[string]struct {

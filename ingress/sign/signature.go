@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/secret"
 )
 
@@ -24,7 +25,7 @@ const (
 type Route struct {
 	SandboxID string // in the grammar of ids: no line feed
 	Port      uint16
-	Expires   string // base 36, as FormatExpiry writes it
+	Expires   string // base 36, as wire.FormatExpiry writes it
 }
 
 // Outcome is what is found out about a signature.
@@ -42,7 +43,7 @@ const (
 
 // Mint signs a port of a sandbox until expires, in Unix seconds, with the active key.
 func (k *Keys) Mint(sandboxID string, port uint16, expires uint64) (r Route, signature string) {
-	r = Route{SandboxID: sandboxID, Port: port, Expires: FormatExpiry(expires)}
+	r = Route{SandboxID: sandboxID, Port: port, Expires: wire.FormatExpiry(expires)}
 	key, _ := k.find(k.active)
 	shown := show(key, r)
 	return r, string(append(shown[:], k.active))
@@ -51,7 +52,7 @@ func (k *Keys) Mint(sandboxID string, port uint16, expires uint64) (r Route, sig
 // Verify checks a signature. Its time tells nothing about the keys: the digest is made
 // for unknown keys as well, and compared in constant time. It allocates nothing.
 func (k *Keys) Verify(r Route, signature string, now time.Time) Outcome {
-	expires, ok := ParseExpiry(r.Expires)
+	expires, ok := wire.ParseExpiry(r.Expires)
 	if !ok || len(signature) != signatureLen {
 		return Mismatch // the grammar of routes lets no such thing through
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/ingress/h1"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // direct is the round trip of the direct core. Without a body it needs no goroutine.
@@ -45,7 +46,7 @@ func (c *conn) exchange(ctx context.Context, r *Request) (*http.Response, error)
 	if err == nil {
 		return &a.response, nil
 	}
-	if c.used && !a.begun && r.Body == nil && repeatable(r.Method) {
+	if c.used && !a.begun && r.Body == nil && wire.IsSafe(r.Method) {
 		err = errUnanswered
 	}
 	_ = a.Close()
@@ -53,11 +54,6 @@ func (c *conn) exchange(ctx context.Context, r *Request) (*http.Response, error)
 		err = a.sender.reason(err)
 	}
 	return nil, err
-}
-
-// repeatable tells methods that change nothing, so that a second time is harmless.
-func repeatable(method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
 // send writes the head; a body follows beside the reading of the answer.

@@ -1,4 +1,4 @@
-package sign
+package wire
 
 import (
 	"math/bits"
@@ -15,7 +15,7 @@ func ParseExpiry(text string) (seconds uint64, ok bool) {
 		return 0, false
 	}
 	for i := range len(text) {
-		digit := digitOf(text[i])
+		digit := Digit36(text[i])
 		over, shifted := bits.Mul64(seconds, 36)
 		sum, carry := bits.Add64(shifted, digit, 0)
 		if digit == 36 || over != 0 || carry != 0 {
@@ -26,8 +26,8 @@ func ParseExpiry(text string) (seconds uint64, ok bool) {
 	return seconds, true
 }
 
-// digitOf is the value of a base-36 digit; 36 for what is none.
-func digitOf(c byte) uint64 {
+// Digit36 is the value of a base-36 digit; 36 for what is none.
+func Digit36(c byte) uint64 {
 	switch {
 	case '0' <= c && c <= '9':
 		return uint64(c - '0')
