@@ -4,13 +4,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 
+	"github.com/opensandbox-edge/edge/ingress/upstream"
 	"github.com/opensandbox-edge/edge/internal/quote"
 )
-
-// buffers are shared by all copies; 32 KiB is what fits a socket's appetite.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
 // relay streams the answer. From its first line on a failure can only be shown by
 // cutting the client's connection (contract 04 D5), so it panics with
@@ -51,13 +48,13 @@ func (x *exchange) copyBody(res *http.Response) error {
 			return err
 		}
 	}
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
+	buf := upstream.NewPiece()
+	defer buf.Free()
 	var written int64
 	for {
-		n, err := res.Body.Read(*buf)
+		n, err := res.Body.Read(buf[:])
 		if n > 0 {
-			if _, err := x.w.Write((*buf)[:n]); err != nil {
+			if _, err := x.w.Write(buf[:n]); err != nil {
 				return err
 			}
 			x.Metrics.sent.Add(float64(n))

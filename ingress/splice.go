@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/opensandbox-edge/edge/ingress/upstream"
 )
 
 const (
@@ -89,10 +91,10 @@ func (x *exchange) carry(dst io.Writer, src io.Reader, count func(float64)) (in,
 		n, err := x.carryOne(dst, src, small, count)
 		for n == len(small) && err == (ends{}) {
 			// There is more: as long as it fills a big buffer, that pays.
-			big := buffers.Get().(*[]byte)
-			n, err = x.carryOne(dst, src, *big, count)
-			full := n == len(*big)
-			buffers.Put(big)
+			big := upstream.NewPiece()
+			n, err = x.carryOne(dst, src, big[:], count)
+			full := n == len(big)
+			big.Free()
 			if !full {
 				break
 			}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,9 +29,6 @@ type sender struct {
 	err    error
 	source bool // err is the client's
 }
-
-// Rooms for pieces of bodies.
-var pieces = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
 var errNotWanted = errors.New("the sandbox answered without the body")
 
@@ -105,12 +101,12 @@ func (s *sender) run() (err error) {
 	if !s.wanted() {
 		return errNotWanted
 	}
-	room := pieces.Get().(*[]byte)
-	defer pieces.Put(room)
+	room := NewPiece()
+	defer room.Free()
 	if s.r.Length >= 0 {
-		err = s.sized(*room)
+		err = s.sized(room[:])
 	} else {
-		err = s.chunked(*room)
+		err = s.chunked(room[:])
 	}
 	if s.source {
 		_ = s.conn.Close() // the sandbox must not take what it got for all
