@@ -7,6 +7,7 @@ import (
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/ingress"
 	"github.com/opensandbox-edge/edge/ingress/isolation"
+	"github.com/opensandbox-edge/edge/ingress/upstream"
 	"github.com/opensandbox-edge/edge/lifecycle/api"
 	"github.com/opensandbox-edge/edge/lifecycle/api/address"
 )
@@ -43,7 +44,7 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 		return nil, err
 	}
 	proxy, err := ingress.New(ingress.Options{
-		Directory: source, Upstreams: s.opened.upstreams, Core: ingress.Core(c.Ingress.Core), Table: effective.table, Keys: effective.keySet,
+		Directory: source, Upstreams: s.opened.upstreams, Core: upstream.Core(c.Ingress.Core), Table: effective.table, Keys: effective.keySet,
 		Signatures: effective.signatures, Attempts: s.opened.attempts,
 		RequireSecure: c.Server.RequireAccess == "secure", HideExistence: c.Ingress.HideExisting,
 		Toucher: s.opened.renewal, CORS: effective.cors,

@@ -9,6 +9,7 @@ import (
 	"github.com/opensandbox-edge/edge/ingress"
 	"github.com/opensandbox-edge/edge/ingress/attempts"
 	"github.com/opensandbox-edge/edge/ingress/lane"
+	"github.com/opensandbox-edge/edge/ingress/upstream"
 )
 
 // parts are the opened long-lived parts of the edge, in the order of opening.
@@ -17,7 +18,7 @@ type parts struct {
 	renewal *renewal
 
 	// The data plane: handlers come and go with configurations, connections stay.
-	upstreams *ingress.Upstreams
+	upstreams *upstream.Pools
 	attempts  *attempts.Limiter
 	waiting   *ingress.Waiting
 	clients   *lane.Lane
@@ -39,7 +40,7 @@ func openParts(ctx context.Context, s *state, c *config.Config, r Runtime) (_ *p
 		return nil, err
 	}
 	p.attempts = attempts.New()
-	p.upstreams = ingress.NewUpstreams(p.source, s.metrics.traffic)
+	p.upstreams = upstream.New(upstream.Options{Confirm: p.source.Confirm, Connected: s.metrics.traffic.Connected})
 	p.waiting = ingress.NewWaiting(p.source.Directory(), p.source.Resume, s.metrics.traffic)
 	p.clients = newLane(s)
 	return p, nil

@@ -8,6 +8,6 @@
 // Caddy nor a runtime. Contract 04 §6–8 and §10, 01 §11.
 //
 // One request passes the files in this order: handler.go, access.go, browser.go, enter.go
-// (over resolve.go, access.go and wait.go), touch.go, header_request.go, forward.go (over
-// upstream.go), then either upgrade.go or redirect.go, header_response.go and copy.go.
+// (over resolve.go, access.go and wait.go), touch.go, header_request.go, forward.go, then
+// either upgrade.go or redirect.go, header_response.go and copy.go.
 package ingress

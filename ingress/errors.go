@@ -21,7 +21,6 @@ const (
 	CodeInvalidExecdToken = "INVALID_EXECD_ACCESS_TOKEN"
 	CodeKeyInQuery        = "GENERAL::CREDENTIAL_IN_QUERY"
 	CodeBadQuery          = "GENERAL::INVALID_QUERY"
-	CodeBadPath           = "GENERAL::INVALID_PATH"
 	CodeNotFound          = "GENERAL::NOT_FOUND"
 	CodeCrossSite         = "GENERAL::CROSS_SITE_REQUEST"
 	CodeWorkerScript      = "GENERAL::WORKER_SCRIPT_REFUSED"
@@ -42,8 +41,6 @@ var (
 		"The query holds an API key, which must not reach a sandbox. Remove it.")
 	errBadQuery = apierror.New(http.StatusBadRequest, CodeBadQuery,
 		"The query holds bytes that must be percent-encoded.")
-	errBadPath = apierror.New(http.StatusBadRequest, CodeBadPath,
-		"The path holds bytes that must be percent-encoded.")
 	errCrossSite = apierror.New(http.StatusForbidden, CodeCrossSite,
 		"A page of another site made this request with your cookies. Open the application itself, or have the operator set ingress.cross_site = \"allow\".")
 	errWorker = apierror.New(http.StatusForbidden, CodeWorkerScript,

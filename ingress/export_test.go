@@ -11,7 +11,7 @@ import (
 func init() { retouch, uploadCounts = 5*time.Millisecond, 50*time.Millisecond }
 
 // NewPatientUpstreams make execd be awaited longer than on an idle machine.
-func NewPatientUpstreams(d Directory, patience time.Duration) *Upstreams {
+func NewPatientUpstreams(d Directory, patience time.Duration) *upstream.Pools {
 	return upstream.New(upstream.Options{Confirm: d.Confirm, ExecdPatience: patience})
 }
 

@@ -32,7 +32,7 @@ func (x *exchange) forward() error {
 	}
 	x.closeIfUnread(body)
 	switch {
-	case outdated(err, x.entry), errors.Is(err, errClosed):
+	case outdated(err, x.entry), errors.Is(err, upstream.ErrClosed):
 		if _, now := x.admit(); now != nil {
 			return now
 		}
@@ -57,11 +57,7 @@ func (x *exchange) closeIfUnread(body *requestBody) {
 func (x *exchange) attempt(body *requestBody) error {
 	peer := &peer{x: x}
 	defer peer.release()
-	out, err := x.outgoing(body, peer)
-	if err != nil {
-		return err
-	}
-	res, err := x.Upstreams.RoundTrip(x.r.Context(), x.Core, out)
+	res, err := x.Upstreams.RoundTrip(x.r.Context(), x.Core, x.outgoing(body, peer))
 	if err != nil {
 		return err
 	}
@@ -81,13 +77,9 @@ func (x *exchange) attempt(body *requestBody) error {
 	return nil
 }
 
-// outgoing is the request as the sandbox gets it.
-func (x *exchange) outgoing(body *requestBody, peer *peer) (*upstream.Request, error) {
-	for i := range len(x.route.Path) {
-		if c := x.route.Path[i]; c <= ' ' || c == 0x7f {
-			return nil, errBadPath // HTTP/2 can carry what ends a line of HTTP/1.1
-		}
-	}
+// outgoing is the request as the sandbox gets it. The classifier took no path that a line
+// of HTTP/1.1 cannot carry.
+func (x *exchange) outgoing(body *requestBody, peer *peer) *upstream.Request {
 	out := &upstream.Request{
 		Entry:  x.entry,
 		Addr:   x.addr,
@@ -101,5 +93,5 @@ func (x *exchange) outgoing(body *requestBody, peer *peer) (*upstream.Request, e
 	if x.r.ContentLength != 0 {
 		out.Body, out.Length, out.Trailer = body, x.r.ContentLength, body.announce()
 	}
-	return out, nil
+	return out
 }

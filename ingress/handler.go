@@ -17,6 +17,7 @@ import (
 	"github.com/opensandbox-edge/edge/ingress/isolation"
 	"github.com/opensandbox-edge/edge/ingress/route"
 	"github.com/opensandbox-edge/edge/ingress/sign"
+	"github.com/opensandbox-edge/edge/ingress/upstream"
 	"github.com/opensandbox-edge/edge/internal/quote"
 	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
@@ -32,11 +33,11 @@ type Directory interface {
 
 // Options configure a Handler. Zero values are usable where not said otherwise.
 type Options struct {
-	Directory Directory    // required
-	Upstreams *Upstreams   // required; outlives the handler
-	Core      Core         // what carries requests; "" = upstream.Direct
-	Table     *route.Table // required; the one the requests were classified with
-	Keys      *auth.Keys   // required; never forwarded to a sandbox
+	Directory Directory       // required
+	Upstreams *upstream.Pools // required; outlives the handler
+	Core      upstream.Core   // what carries requests; "" = upstream.Direct
+	Table     *route.Table    // required; the one the requests were classified with
+	Keys      *auth.Keys      // required; never forwarded to a sandbox
 
 	// Signatures verifies signed routes; nil = there are no keys. Attempts bounds the
 	// guessing of signatures; it outlives the handler (nil = it does not).

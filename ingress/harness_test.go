@@ -23,6 +23,7 @@ import (
 	"github.com/opensandbox-edge/edge/ingress"
 	"github.com/opensandbox-edge/edge/ingress/forwarded"
 	"github.com/opensandbox-edge/edge/ingress/route"
+	"github.com/opensandbox-edge/edge/ingress/upstream"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/secret"
 )
@@ -62,7 +63,7 @@ func (d *directory) Touch(*lifecycle.Entry, uint16, string) { d.touches.Add(1) }
 type edge struct {
 	*directory
 	url       string
-	upstreams *ingress.Upstreams
+	upstreams *upstream.Pools
 	client    *http.Client
 	handler   http.Handler // authentication included
 }
@@ -88,7 +89,7 @@ func newEdgeBehind(t testing.TB, proxies *forwarded.Proxies, changes ...change) 
 		c(&o)
 	}
 	if o.Upstreams == nil {
-		o.Upstreams = ingress.NewUpstreams(d, o.Metrics)
+		o.Upstreams = upstream.New(upstream.Options{Confirm: d.Confirm})
 	}
 	h, err := ingress.New(o)
 	require.NoError(t, err)

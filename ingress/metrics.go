@@ -145,3 +145,12 @@ func className(class int) string {
 	}
 	return string(rune('0'+class)) + "xx"
 }
+
+// Connected counts an attempt to connect to a sandbox; it is for upstream.Options.
+func (m *Metrics) Connected(took time.Duration, err error) {
+	if err != nil {
+		m.connectFailed.Inc()
+		return
+	}
+	m.connectSeconds.Observe(took.Seconds())
+}

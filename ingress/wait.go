@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/ingress/upstream"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -29,7 +30,7 @@ func (x *exchange) wait(unready error) error {
 
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	defer cancel(nil)
-	defer context.AfterFunc(x.Waiting.ctx, func() { cancel(errClosed) })()
+	defer context.AfterFunc(x.Waiting.ctx, func() { cancel(upstream.ErrClosed) })()
 	ctx, stop := context.WithTimeoutCause(ctx, x.Wait, errWaited)
 	defer stop()
 	resumed := false

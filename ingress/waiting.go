@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/ingress/upstream"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -63,7 +64,7 @@ func (w *Waiting) Close() {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
-	w.stop(errClosed)
+	w.stop(upstream.ErrClosed)
 	w.wg.Wait()
 }
 
@@ -100,7 +101,7 @@ func (w *Waiting) resumed(id string) context.Context {
 	}
 	ctx, end := context.WithCancelCause(context.Background())
 	if w.closed {
-		end(errClosed)
+		end(upstream.ErrClosed)
 		return ctx
 	}
 	w.resuming[id] = ctx

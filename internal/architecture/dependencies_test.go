@@ -64,7 +64,7 @@ var mayImport = map[string][]string{
 
 	// Adapters and programs.
 	"caddymodule": {
-		"internal/extendedconnect", "config", "auth", "ingress", "ingress/route", "ingress/guard", "ingress/lane", "ingress/forwarded", "ingress/isolation", "ingress/sign", "ingress/attempts", "ingress/budget", "lifecycle", "lifecycle/api", "lifecycle/docker",
+		"internal/extendedconnect", "config", "auth", "ingress", "ingress/route", "ingress/guard", "ingress/lane", "ingress/forwarded", "ingress/isolation", "ingress/sign", "ingress/attempts", "ingress/budget", "ingress/upstream", "lifecycle", "lifecycle/api", "lifecycle/docker",
 		"lifecycle/store", "lifecycle/renew", "lifecycle/feed", "logging",
 	},
 	"cmd/opensandbox-server": {"caddymodule", "config", "logging"},
