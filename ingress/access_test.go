@@ -1,7 +1,6 @@
 package ingress_test
 
 import (
-	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,31 +79,4 @@ func TestTheEdgeNeverAddsAToken(t *testing.T) {
 	var got seen
 	e.sandbox(t, id, got.handler, 44772)
 	require.NotContains(t, sentAs(t, e, &got, direct("44772"), "44772").Header, "X-Execd-Access-Token")
-}
-
-func TestTouch(t *testing.T) {
-	e := newEdge(t)
-	var got seen
-	e.sandbox(t, id, got.handler, 8080)
-	for value, touches := range map[string]int64{"": 1, "Skip": 1, "skip": 0, "no": 1} {
-		before := e.touches.Load()
-		r := direct("8080").request(t, e, "GET", "/", nil)
-		r.Header.Set("OpenSandbox-Access-Renew", value)
-		res, _ := e.do(t, r)
-		require.Equal(t, 200, res.StatusCode)
-		require.Equal(t, before+touches, e.touches.Load(), "%q", value)
-		require.NotContains(t, got.last(t).Header, "Opensandbox-Access-Renew")
-	}
-}
-
-func TestOnGrantedRunsBeforeTheBodyAndOnlyThen(t *testing.T) {
-	calls := 0
-	e := newEdge(t, func(o *ingress.Options) {
-		o.OnGranted = func(w http.ResponseWriter, r *http.Request) { calls++ }
-	})
-	var got seen
-	e.sandbox(t, id, got.handler, 8080)
-	e.do(t, direct("8080").request(t, e, "GET", "/", nil))
-	e.do(t, direct("8081").request(t, e, "GET", "/", nil))
-	require.Equal(t, 1, calls)
 }

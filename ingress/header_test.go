@@ -158,7 +158,7 @@ func TestKeyInQuery(t *testing.T) {
 	require.Zero(t, got.count())
 }
 
-func TestTrailers(t *testing.T) {
+func TestTrailersReachTheOtherSideWithoutKeys(t *testing.T) {
 	e := newEdge(t)
 	var got seen
 	e.sandbox(t, id, func(w http.ResponseWriter, r *http.Request) {

@@ -28,7 +28,7 @@ func overHTTP2(t *testing.T, e *edge) *edge {
 	return &edge{directory: e.directory, url: s.URL, upstreams: e.upstreams, client: client}
 }
 
-func TestHTTP2(t *testing.T) {
+func TestHTTP2CarriesBothDirectionsAtOnce(t *testing.T) {
 	plain := newEdge(t)
 	e := overHTTP2(t, plain)
 	var got seen

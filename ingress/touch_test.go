@@ -263,3 +263,18 @@ func BenchmarkTouchAgain(b *testing.B) {
 		}
 	})
 }
+
+func TestAccessesMarkedSkipDoNotCount(t *testing.T) {
+	e := newEdge(t)
+	var got seen
+	e.sandbox(t, id, got.handler, 8080)
+	for value, touches := range map[string]int64{"": 1, "Skip": 1, "skip": 0, "no": 1} {
+		before := e.touches.Load()
+		r := direct("8080").request(t, e, "GET", "/", nil)
+		r.Header.Set("OpenSandbox-Access-Renew", value)
+		res, _ := e.do(t, r)
+		require.Equal(t, 200, res.StatusCode)
+		require.Equal(t, before+touches, e.touches.Load(), "%q", value)
+		require.NotContains(t, got.last(t).Header, "Opensandbox-Access-Renew")
+	}
+}

@@ -56,7 +56,7 @@ func withTimeout(t testing.TB) context.Context {
 	return ctx
 }
 
-func TestWebSocket(t *testing.T) {
+func TestWebSocketsPassInEveryForm(t *testing.T) {
 	e := newEdge(t)
 	var got seen
 	e.sandbox(t, id, func(w http.ResponseWriter, r *http.Request) {
