@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -17,6 +18,7 @@ import (
 type process struct {
 	cmd   *exec.Cmd
 	log   string
+	ended <-chan struct{}
 	after func() // runs once it has ended; nil = nothing
 }
 
@@ -33,7 +35,13 @@ func spawn(ctx context.Context, dir, address string, env []string, argv ...strin
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if err := listens(ctx, address); err != nil {
+	ended := make(chan struct{})
+	go func() {
+		_ = p.cmd.Wait()
+		close(ended)
+	}()
+	p.ended = ended
+	if err := p.listens(ctx, address); err != nil {
 		text, _ := os.ReadFile(p.log)
 		p.stop()
 		return nil, fmt.Errorf("%s: %w\n%s", argv[0], err, text)
@@ -41,8 +49,8 @@ func spawn(ctx context.Context, dir, address string, env []string, argv ...strin
 	return p, nil
 }
 
-// listens waits until somebody accepts connections on address.
-func listens(ctx context.Context, address string) error {
+// listens waits until the program accepts connections on address, or has ended.
+func (p *process) listens(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	every := time.NewTicker(20 * time.Millisecond)
@@ -53,6 +61,8 @@ func listens(ctx context.Context, address string) error {
 		}
 		select {
 		case <-every.C:
+		case <-p.ended:
+			return errors.New("it ended at once")
 		case <-ctx.Done():
 			return fmt.Errorf("nothing listens on %s", address)
 		}
@@ -61,7 +71,7 @@ func listens(ctx context.Context, address string) error {
 
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	_ = p.cmd.Wait()
+	<-p.ended
 	if p.after != nil {
 		p.after()
 	}

@@ -16,8 +16,9 @@ const idleSockets = 10_000
 // websocketTable holds ten thousand idle WebSockets through each proxy, and then asks
 // every hundredth for an echo.
 func websocketTable(ctx context.Context, b *bench) error {
-	// Each takes two files here, where both its ends are, and two in the proxy.
-	sockets := min(idleSockets, (int(raiseFiles())-1000)/2)
+	// Each takes two files here, where both its ends are, and two in the proxy, of which
+	// ours keeps some for its API.
+	sockets := min(idleSockets, (int(raiseFiles())-2000)/2)
 	rivals, stop, err := streamRivals(ctx, b)
 	defer stop()
 	if err != nil {
