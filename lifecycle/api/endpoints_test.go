@@ -30,7 +30,12 @@ func TestEndpoint(t *testing.T) {
 		{
 			"a configured address", "/v1/sandboxes/" + id + "/endpoints/80", nil,
 			[]func(*api.Options){func(o *api.Options) { o.Addresses.EIP = "https://osb.example.com/x/" }},
-			`{"endpoint":"osb.example.com/x/v1/sandboxes/` + id + `/proxy/80"}`,
+			`{"endpoint":"osb.example.com/x/sandboxes/` + id + `/proxy/80"}`,
+		},
+		{
+			"a configured address by way of the server", "/v1/sandboxes/" + id + "/endpoints/9000?use_server_proxy=true", nil,
+			[]func(*api.Options){func(o *api.Options) { o.Addresses.EIP = "https://ext.example.com/os/" }, gateway(address.Wildcard, "*.sb.example.com")},
+			`{"endpoint":"ext.example.com/os/sandboxes/` + id + `/proxy/9000"}`,
 		},
 		{
 			"a forwarded host is not believed", "/v1/sandboxes/" + id + "/endpoints/80",

@@ -66,6 +66,8 @@ func TestResolve(t *testing.T) {
 	}{
 		{"direct", address.Config{}, address.Target{Port: 80}, address.Endpoint{Value: "B/sandboxes/S/proxy/80"}},
 		{"direct under v1", address.Config{}, address.Target{Port: 80, Prefix: "/v1"}, address.Endpoint{Value: "B/v1/sandboxes/S/proxy/80"}},
+		{"under an eip there is no mount", address.Config{EIP: "https://ext.example.com/os/"}, address.Target{Port: 80, Prefix: "/v1"}, address.Endpoint{Value: "B/sandboxes/S/proxy/80"}},
+		{"a blank eip is none", address.Config{EIP: " "}, address.Target{Port: 80, Prefix: "/v1"}, address.Endpoint{Value: "B/v1/sandboxes/S/proxy/80"}},
 		{"direct execd", address.Config{}, address.Target{Port: 44772}, address.Endpoint{Value: "B/sandboxes/S/proxy/44772", ToExecd: true}},
 		{"published but for our own use", address.Config{}, address.Target{Port: 80, Published: published}, address.Endpoint{Value: "B/sandboxes/S/proxy/80"}},
 		{"published web", address.Config{PublishedHost: "h"}, address.Target{Port: 8080, Published: published}, address.Endpoint{Value: "h:40002"}},

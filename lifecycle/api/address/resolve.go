@@ -20,7 +20,7 @@ type Target struct {
 	SandboxID string
 	Port      uint16
 	Base      string // from Config.Base
-	Prefix    string // mount the request came through: "" or "/v1"
+	Prefix    string // mount the request came through, "" or "/v1"; an eip leaves it out
 	// Published are the host addresses of the sandbox's published ports, if any.
 	Published map[uint16]netip.AddrPort
 	// Secured tells that the sandbox demands access verification, which only a way through
@@ -52,6 +52,9 @@ type Endpoint struct {
 
 // Resolve writes the endpoint of a target.
 func (c Config) Resolve(t Target) (Endpoint, error) {
+	if bare(c.EIP) != "" {
+		t.Prefix = "" // an eip may have a path, and says all that stands before a route
+	}
 	e := Endpoint{Value: t.proxyRoute(), ToExecd: t.Port == wire.PortExecd}
 	if c.Gateway != nil {
 		e.Headers = c.Gateway.headers(t)
@@ -70,7 +73,8 @@ func (c Config) Resolve(t Target) (Endpoint, error) {
 	return e, nil
 }
 
-// proxyRoute keeps the mount prefix, because deployments may route only /v1 to this server.
+// proxyRoute keeps the mount prefix, because deployments may route only /v1 to this
+// server. Under an eip there is none (contract 04 D11).
 func (t Target) proxyRoute() string {
 	return t.Base + t.Prefix + "/sandboxes/" + url.PathEscape(t.SandboxID) + "/proxy/" + t.port()
 }
