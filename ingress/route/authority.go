@@ -64,11 +64,12 @@ func ParseHost(s string) (Authority, bool) {
 	return ParseAuthority(s)
 }
 
-// TrimScheme takes "http://" or "https://" off an address, in any case.
+// TrimScheme takes "https://" and then "http://" off an address, in any case (contract 04
+// §3.3).
 func TrimScheme(address string) string {
-	for _, scheme := range []string{"http://", "https://"} {
+	for _, scheme := range []string{"https://", "http://"} {
 		if len(address) >= len(scheme) && strings.EqualFold(address[:len(scheme)], scheme) {
-			return address[len(scheme):]
+			address = address[len(scheme):]
 		}
 	}
 	return address

@@ -106,6 +106,9 @@ func TestHostPathHeader(t *testing.T) {
 		// Routing headers.
 		{name: "header", host: apiHost, path: "/a%2Fb", header: "x-80", want: gateway(route.FormHeader, "x", 80, "", "/a%2Fb")},
 		{name: "header as URL", host: gw, path: "/", header: "https://alpha-beta-8080.t", want: gateway(route.FormHeader, "alpha-beta", 8080, "", "/")},
+		{name: "header with both schemes", host: gw, path: "/", header: "https://HTTP://S-9000.x", want: gateway(route.FormHeader, "S", 9000, "", "/")},
+		{name: "header with both schemes the other way round", host: gw, path: "/", header: "http://https://S-9000.x", code: route.CodeBadRoute},
+		{name: "header with one scheme twice", host: gw, path: "/", header: "http://http://S-9000.x", code: route.CodeBadRoute},
 		{name: "header wins over api paths", host: apiHost, path: "/v1/sandboxes/other", header: "x-80", want: gateway(route.FormHeader, "x", 80, "", "/v1/sandboxes/other")},
 		{name: "header wins over uri", host: gw, path: "/y/81/a", header: "x-80", want: gateway(route.FormHeader, "x", 80, "", "/y/81/a")},
 		{name: "header wins over a bad proxy port", host: apiHost, path: "/sandboxes/x/proxy/0/", header: "x-80", want: gateway(route.FormHeader, "x", 80, "", "/sandboxes/x/proxy/0/")},

@@ -28,6 +28,7 @@ func FuzzClassify(f *testing.F) {
 		{"GET", "x-80.sb.example.com.:443", "", "/v1/sandboxes", "y-81"},
 		{"GET", "gw.example.com", "u@gw.example.com", "/x/80/x2qxvk/8b6de077a/a", ""},
 		{"GET", "[::1]:80", "", "/%2e%2e/docs", "https://a-b-8080-x2qxvk-8b6de077a.t"},
+		{"GET", "[::1]:80", "", "/", "https://http://S-9000.x"},
 		{"CONNECT", "x-1", "", "*", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4], seed[5])
