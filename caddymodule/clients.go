@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -56,12 +55,6 @@ func (s *settings) keepClients(ctx caddy.Context, server *caddyhttp.Server) {
 		s.clientServers = map[string]*clientServer{}
 	}
 	s.clientServers[server.Name()] = kept
-	server.RegisterConnContext(func(ctx context.Context, c net.Conn) context.Context {
-		if ours, ok := c.(lane.Conn); ok {
-			return context.WithValue(ctx, clientConnKey{}, ours)
-		}
-		return ctx
-	})
 	server.RegisterOnStop(func(ctx context.Context) error {
 		if running := pooledState(); running != nil && caddy.Exiting() {
 			running.shutdownClients(ctx)
@@ -70,24 +63,21 @@ func (s *settings) keepClients(ctx caddy.Context, server *caddyhttp.Server) {
 	})
 }
 
-// clientConnKey finds the connection of a request, when it can be taken over.
-type clientConnKey struct{}
-
 // takeOver takes the connection of a request into the lane, where the request is answered
 // as well. It returns false when the request stays with Caddy.
 func (e *edge) takeOver(s *state, w http.ResponseWriter, r *http.Request) bool {
-	conn, ok := r.Context().Value(clientConnKey{}).(lane.Conn)
+	conn, ok := r.Context().Value(connKey{}).(lane.Conn)
 	if !ok || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.TLS != nil || r.Close {
 		return false
 	}
-	upgrade := len(r.Header["Upgrade"]) > 0
-	if upgrade && !httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket") {
+	if len(r.Header["Upgrade"]) > 0 && !httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket") {
 		return false
 	}
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || e.settings.clientServers[server.Name()] == nil {
 		return false
 	}
+	conn.Keep()
 	_, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return false
@@ -97,9 +87,6 @@ func (e *edge) takeOver(s *state, w http.ResponseWriter, r *http.Request) bool {
 	unread, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	s.inflight.Enter()                           // before this handler's own count ends
 	first := r.WithContext(context.Background()) // a WebSocket would keep what hangs on Caddy's
-	// The guard takes what follows for a WebSocket and looks no more, so where none comes
-	// about, nothing may follow.
-	first.Close = upgrade
 	kept := &client{state: s, server: server.Name(), counted: true}
 	if !e.parts.clients.Take(lane.Taken{
 		Conn: conn, Handler: kept.serve, First: first, Unread: unread,
