@@ -43,8 +43,6 @@ type Options struct {
 
 	// ReadyTimeout is how long execd may take to answer after the container started; 20 s.
 	ReadyTimeout time.Duration
-	// TeardownTimeout bounds one attempt to remove a sandbox; 60 s.
-	TeardownTimeout time.Duration
 	// MaxConcurrent bounds creates at work on the backend, and separately teardowns; 32.
 	MaxConcurrent int
 	// MaxPendingCreates bounds the creates in progress of one CreateRequest.Client, waiting
@@ -66,6 +64,9 @@ type Prober interface {
 	Ping(ctx context.Context, execd netip.AddrPort) error
 }
 
+// teardownTimeout bounds one attempt to remove, pause or resume a sandbox.
+const teardownTimeout = time.Minute
+
 // staleAfter is how long the event stream may be down before a connection to a known
 // address has to be confirmed, and a lost event may have given it to another sandbox.
 const staleAfter = 2 * time.Second
@@ -75,7 +76,6 @@ func (o *Options) setDefaults() error {
 		return errors.New("lifecycle: Options need Runtime, Store and Secret")
 	}
 	positive(&o.ReadyTimeout, 20*time.Second)
-	positive(&o.TeardownTimeout, time.Minute)
 	positive(&o.ReconcileInterval, 30*time.Second)
 	positive(&o.MaxConcurrent, 32)
 	positive(&o.MaxPendingCreates, 256)

@@ -44,7 +44,7 @@ func (s *Service) turn(ctx context.Context, id string, t turn) error {
 	defer s.release(u)
 
 	// Begun work is finished when the client leaves: half a pause helps nobody.
-	ctx, cancel := detached(ctx, s.o.TeardownTimeout)
+	ctx, cancel := detached(ctx, teardownTimeout)
 	defer cancel()
 	failure := "The sandbox could not be " + t.verb
 	if err := s.inspect(ctx, u); err != nil {

@@ -59,7 +59,7 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 // gives values, not its end. After a failure the sandbox stays known, is no longer
 // routed to, and is tried again by the scheduler.
 func (s *Service) teardown(ctx context.Context, u *tracked, cause string) error {
-	ctx, cancel := detached(ctx, s.o.TeardownTimeout)
+	ctx, cancel := detached(ctx, teardownTimeout)
 	defer cancel()
 	begin := s.clock.Now()
 

@@ -18,8 +18,6 @@ type Options struct {
 	Service Service
 	Log     *slog.Logger // default: slog.Default()
 
-	// MaxBody bounds request bodies in bytes; 0 = DefaultMaxBody.
-	MaxBody int64
 	// Concurrency is how many API requests may be in flight; one more is answered
 	// 503. 0 = no limit. /health and the documentation pages are not counted.
 	Concurrency int
@@ -66,9 +64,6 @@ type Handler struct {
 
 // New makes a Handler. It fails only when the documents built into the program are broken.
 func New(o Options) (*Handler, error) {
-	if o.MaxBody == 0 {
-		o.MaxBody = DefaultMaxBody
-	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle/api/decode"
 )
 
-// DefaultMaxBody is the body limit of API routes in bytes, when none is configured.
-const DefaultMaxBody = 1 << 20
+// maxBody bounds request bodies of API routes, in bytes.
+const maxBody = 1 << 20
 
 // content classifies a request's Content-Type.
 type content uint8
@@ -84,15 +84,14 @@ func (h *Handler) optionalBody(w http.ResponseWriter, r *request) (*decode.Value
 	if contentOf(r.Request) == otherType {
 		return nil, wrongType()
 	}
-	limit := h.options.MaxBody
-	if r.ContentLength > limit {
-		return nil, tooLarge(limit)
+	if r.ContentLength > maxBody {
+		return nil, tooLarge()
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return nil, tooLarge(limit)
+		return nil, tooLarge()
 	case err != nil:
 		return nil, apierror.New(http.StatusBadRequest, apierror.Unknown,
 			"The request body could not be read to its end.").Because(err)
@@ -107,9 +106,9 @@ func (h *Handler) optionalBody(w http.ResponseWriter, r *request) (*decode.Value
 	return value, nil
 }
 
-func tooLarge(limit int64) error {
+func tooLarge() error {
 	return apierror.New(http.StatusRequestEntityTooLarge, "GENERAL::PAYLOAD_TOO_LARGE",
-		"The request body is larger than the %d bytes this server accepts.", limit)
+		"The request body is larger than the %d bytes this server accepts.", maxBody)
 }
 
 // note logs members that were ignored, by name: their values may be secrets.

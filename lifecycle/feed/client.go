@@ -35,10 +35,9 @@ type ClientOptions struct {
 	// OnSynced is called once, when the first snapshot is complete; nil = nobody wants to know.
 	OnSynced func()
 
-	// Silence is how long a stream may say nothing before it counts as broken; 5 s.
-	Silence time.Duration
-	// StaleAfter is how old the last word may be before an address is confirmed; 2 s.
-	StaleAfter time.Duration
+	// Only tests set these.
+	silence    time.Duration // after which a stream counts as broken; 5 s
+	staleAfter time.Duration // after which an address is confirmed before it is used; 2 s
 }
 
 // Client keeps a directory like that of a lifecycle server. It is safe for concurrent use.
@@ -74,11 +73,11 @@ func NewClient(o ClientOptions) (*Client, error) {
 	if o.OnSynced == nil {
 		o.OnSynced = func() {}
 	}
-	if o.Silence == 0 {
-		o.Silence = 5 * time.Second
+	if o.silence == 0 {
+		o.silence = 5 * time.Second
 	}
-	if o.StaleAfter == 0 {
-		o.StaleAfter = 2 * time.Second
+	if o.staleAfter == 0 {
+		o.staleAfter = 2 * time.Second
 	}
 	at, err := url.Parse(o.URL)
 	if err != nil || at.Host == "" {
@@ -162,7 +161,7 @@ func (c *Client) Ready() lifecycle.Readiness {
 	if !c.synced.Load() {
 		r.Ready, r.Components["feed"] = false, "no snapshot of the lifecycle server's sandboxes yet"
 	}
-	if age := c.age(); age > c.o.StaleAfter {
+	if age := c.age(); age > c.o.staleAfter {
 		r.Components["control"] = "nothing heard for " + age.Truncate(time.Second).String()
 	}
 	return r
@@ -174,7 +173,7 @@ func (c *Client) Synced() bool { return c.synced.Load() }
 // Age is how old the last word of the server is, and whether it counts as recent.
 func (c *Client) Age() (age time.Duration, up bool) {
 	age = c.age()
-	return age, age <= c.o.StaleAfter
+	return age, age <= c.o.staleAfter
 }
 
 // age is how old the last word is after which the directory was known to be right.

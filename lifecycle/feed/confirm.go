@@ -18,7 +18,7 @@ import (
 const maxConfirm = 5 * time.Second
 
 // Confirm says whether e may be dialled. While the feed is healthy that is a comparison in
-// memory. When nothing was heard for longer than StaleAfter, the server is asked, once for
+// memory. When nothing was heard for longer than staleAfter, the server is asked, once for
 // all callers that ask for the same sandbox at the same time (threat row K9).
 //
 // The errors are lifecycle.ErrStale, ctx's, and an *apierror.Error with status 503 when
@@ -27,7 +27,7 @@ func (c *Client) Confirm(ctx context.Context, e *lifecycle.Entry) error {
 	if !c.current(e) {
 		return lifecycle.ErrStale
 	}
-	if c.age() <= c.o.StaleAfter {
+	if c.age() <= c.o.staleAfter {
 		return nil
 	}
 	answer := c.confirms.DoChan(e.ID, func() (any, error) {

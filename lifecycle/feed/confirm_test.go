@@ -31,7 +31,7 @@ func deafClient(t *testing.T, c *control) *feed.Client {
 	})
 	c.kill()
 	c.listen(t, c.address)
-	g := newClient(t, "http://"+c.address, func(o *feed.ClientOptions) { o.StaleAfter = 30 * time.Millisecond })
+	g := newClient(t, "http://"+c.address, func(o *feed.ClientOptions) { o.WithStaleAfter(30 * time.Millisecond) })
 	ready(t, g)
 	c.feed.Close()
 	soon(t, "nothing heard for long", func() bool { return g.Ready().Components["control"] != "ok" })

@@ -122,7 +122,7 @@ func TestAStreamThatFallsSilentIsReplaced(t *testing.T) {
 	connected := make(chan struct{}, 100)
 	inner := s.Config.Handler
 	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { connected <- struct{}{}; inner.ServeHTTP(w, r) })
-	newClient(t, s.URL, func(o *feed.ClientOptions) { o.Silence = 20 * time.Millisecond })
+	newClient(t, s.URL, func(o *feed.ClientOptions) { o.WithSilence(20 * time.Millisecond) })
 	for range 3 {
 		<-connected
 	}

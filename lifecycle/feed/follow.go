@@ -43,7 +43,7 @@ var errSilent = errors.New("the lifecycle server has said nothing for too long")
 func (c *Client) connect() (began bool, err error) {
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	defer cancel(nil)
-	silence := time.AfterFunc(c.o.Silence, func() { cancel(errSilent) })
+	silence := time.AfterFunc(c.o.silence, func() { cancel(errSilent) })
 	defer silence.Stop()
 	res, err := c.get(ctx, Path)
 	if err != nil {
@@ -60,7 +60,7 @@ func (c *Client) connect() (began bool, err error) {
 	lines := bufio.NewScanner(res.Body)
 	lines.Buffer(make([]byte, 0, 4<<10), maxLine)
 	for lines.Scan() {
-		silence.Reset(c.o.Silence)
+		silence.Reset(c.o.silence)
 		var l line
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return began, fmt.Errorf("the feed has a line that is no JSON: %w", err)
