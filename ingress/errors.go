@@ -47,8 +47,10 @@ var (
 		"Service workers are not available here, because several sandboxes share this web origin. Use a wildcard route.")
 	errBadLength = apierror.New(http.StatusBadRequest, apierror.Unknown,
 		"The Content-Length is not the length of the body.")
+	errOptions = apierror.New(http.StatusBadRequest, apierror.Unknown,
+		"The Connection field has more than 32 options. Name fewer fields there.")
 	errBadUpgrade = apierror.New(http.StatusBadRequest, apierror.Unknown,
-		"This is no valid WebSocket handshake: it is a GET without a body, with Connection: Upgrade, over HTTP/1.1, and an extended CONNECT without a length over HTTP/2 and HTTP/3.")
+		"This is no valid WebSocket handshake: it is a GET without a body, with Connection: Upgrade, one Sec-WebSocket-Key and Sec-WebSocket-Version: 13, over HTTP/1.1, and an extended CONNECT without a length over HTTP/2 and HTTP/3.")
 	errMissingToken = apierror.New(http.StatusUnauthorized, CodeMissingExecdToken,
 		"This port needs the sandbox's access token. Send the headers that the endpoint API returned.")
 	errInvalidToken = apierror.New(http.StatusUnauthorized, CodeInvalidExecdToken,

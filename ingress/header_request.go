@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"net/http"
 	"net/textproto"
 	"strings"
 
@@ -24,12 +23,9 @@ var (
 // X-Forwarded-For" removes nothing of ours (threat row B4). Values are only to be read.
 func (x *exchange) eachRequestHeader(yield func(name string, values []string)) {
 	in := x.r.Header
-	named := in["Connection"]
-	if namesNothing(named) {
-		named = nil
-	}
+	named, _ := connectionOptions(in["Connection"]) // checkRequest has counted them
 	for name, values := range in {
-		if isHopByHop(name) || x.withheld(name) || named != nil && httpguts.HeaderValuesContainsToken(named, name) {
+		if isHopByHop(name) || x.withheld(name) || named.name(name) {
 			continue
 		}
 		if values = x.passing(name, values); len(values) > 0 {
@@ -83,38 +79,6 @@ func (x *exchange) upstreamHost() string {
 		return x.decision.Host
 	}
 	return x.addr.String()
-}
-
-// isHopByHop tells headers that end at the edge. Host is among them because the one the
-// sandbox sees is set by us, and names with a colon because HTTP/2 pseudo-headers can end
-// up in the map.
-func isHopByHop(name string) bool {
-	switch name {
-	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings", "Host":
-		return true
-	}
-	return strings.IndexByte(name, ':') >= 0
-}
-
-// namesNothing tells the Connection fields of nearly all messages, which name no field
-// that is not hop-by-hop by itself.
-func namesNothing(values []string) bool {
-	switch len(values) {
-	case 0:
-		return true
-	case 1:
-		switch values[0] {
-		case "keep-alive", "Keep-Alive", "close", "Upgrade", "upgrade":
-			return true
-		}
-	}
-	return false
-}
-
-func namedByConnection(h http.Header, name string) bool {
-	values := h["Connection"]
-	return !namesNothing(values) && httpguts.HeaderValuesContainsToken(values, name)
 }
 
 // folding turns names into the ones that CGI-like applications take them for.

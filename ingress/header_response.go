@@ -15,9 +15,10 @@ import (
 // what the server set before (Date, Server), so that nothing is sent twice.
 func (x *exchange) copyResponseHeader(from http.Header) {
 	to := x.w.Header()
+	named, _ := connectionOptions(from["Connection"])
 	for name, values := range from {
 		switch {
-		case x.keptBack(from, name):
+		case x.keptBack(named, name):
 		case name == "Vary":
 			to[name] = append(slices.Clip(to[name]), values...)
 		case name == "Set-Cookie":
@@ -43,11 +44,11 @@ func (x *exchange) isolation() isolation.Policy {
 // keptBack is the one filter of what a sandbox sends beside a body, in interim answers,
 // heads and trailers: what ends at the edge, what the edge says itself, and what acts on
 // more than this sandbox. On the ports of our daemons the edge answers cross-origin
-// questions; what listens there may be the workload (threat row W1). head is the one
-// that came with the field.
-func (x *exchange) keptBack(head http.Header, name string) bool {
+// questions; what listens there may be the workload (threat row W1). named are the options
+// of the head that came with the field.
+func (x *exchange) keptBack(named options, name string) bool {
 	return isHopByHop(name) || name == wire.HeaderRequestID || commandsProxies(name) || x.isolation().Drops(name) ||
-		namedByConnection(head, name) || x.ownDaemon() && isCORS(name)
+		named.name(name) || x.ownDaemon() && isCORS(name)
 }
 
 func isCORS(name string) bool { return strings.HasPrefix(name, "Access-Control-") }
@@ -64,18 +65,19 @@ func commandsProxies(name string) bool {
 
 // interimAllowed tells the fields that an answer before the answer may carry: nothing
 // that a client could act on before the edge has seen the real one.
-func (x *exchange) interimAllowed(head http.Header, name string) bool {
+func (x *exchange) interimAllowed(named options, name string) bool {
 	switch name {
 	case "Content-Length", "Location", "Set-Cookie":
 		return false
 	}
-	return !isCORS(name) && !x.keptBack(head, name)
+	return !isCORS(name) && !x.keptBack(named, name)
 }
 
 // announceTrailers declares the trailers that the sandbox announced.
 func (x *exchange) announceTrailers(head, trailer http.Header) (announced int) {
+	named, _ := connectionOptions(head["Connection"])
 	for name := range trailer {
-		if x.trailerPasses(head, name) {
+		if x.trailerPasses(named, name) {
 			x.w.Header().Add("Trailer", name)
 			announced++
 		}
@@ -87,8 +89,9 @@ func (x *exchange) announceTrailers(head, trailer http.Header) (announced int) {
 func (x *exchange) copyTrailers(head, trailer http.Header, announced int) {
 	h := x.w.Header()
 	exact := announced == len(trailer)
+	named, _ := connectionOptions(head["Connection"])
 	for name, values := range trailer {
-		if !x.trailerPasses(head, name) {
+		if !x.trailerPasses(named, name) {
 			continue
 		}
 		if !exact {
@@ -98,11 +101,25 @@ func (x *exchange) copyTrailers(head, trailer http.Header, announced int) {
 	}
 }
 
-func (x *exchange) trailerPasses(head http.Header, name string) bool {
+// trailerPasses tells the trailers that the client may get.
+func (x *exchange) trailerPasses(named options, name string) bool {
 	name = textproto.CanonicalMIMEHeaderKey(name)
+	return !headOnly(name) && !x.keptBack(named, name)
+}
+
+// headOnly tells the fields that mean something in a head alone: what frames, routes or
+// redirects a message, says how its content is read or kept, or sets state (RFC 9110
+// §6.5.1). Whoever merges trailers into the head would have them decide too late.
+func headOnly(name string) bool {
 	switch name {
-	case "Content-Length", "Location", "Set-Cookie":
-		return false
+	case "Content-Length", "Content-Type", "Content-Encoding", "Content-Range", "Content-Location",
+		"Content-Disposition", "Content-Language",
+		"Location", "Refresh", "Link", "Retry-After", "Date",
+		"Cache-Control", "Expires", "Age", "Pragma", "Vary", "Warning", "Surrogate-Control",
+		"Set-Cookie", "Set-Cookie2", "Www-Authenticate",
+		"Content-Security-Policy", "Content-Security-Policy-Report-Only", "X-Frame-Options", "X-Content-Type-Options",
+		"X-Xss-Protection", "Referrer-Policy", "Permissions-Policy":
+		return true
 	}
-	return !x.keptBack(head, name)
+	return strings.HasPrefix(name, "Cross-Origin-")
 }

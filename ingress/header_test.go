@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/ingress"
+	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
 // sentAs sends raw header lines over one route form and returns what the sandbox got.
@@ -311,4 +312,53 @@ func rawBackend(t testing.TB, answer string) (net.Addr, func() int) {
 	}()
 	t.Cleanup(func() { _ = l.Close(); <-done })
 	return l.Addr(), func() int { return len(accepted) }
+}
+
+// Every field is held against every option, so their number is bounded (threat row B2).
+func TestTooManyConnectionOptionsAreRefused(t *testing.T) {
+	e := newEdge(t)
+	got := new(seen)
+	e.sandbox(t, id, got.handler, 8080)
+	for options, want := range map[int]int{31: 200, 32: 400, 7000: 400} { // "close" is one
+		f := direct("8080")
+		res, _ := e.raw(t, f.head("GET", "/", "X-A: 1", "X-Hop: 1", "Connection: x-hop"+strings.Repeat(",a", options-1)+", close")+"\r\n")
+		require.Equal(t, want, res.StatusCode, options)
+	}
+	require.Len(t, got.requests, 1)
+	require.Equal(t, "1", got.last(t).Header.Get("X-A"))
+	require.Empty(t, got.last(t).Header.Get("X-Hop"))
+}
+
+// Trailers decide nothing that a head decides (RFC 9110 §6.5.1).
+func TestTrailersThatBelongIntoAHeadAreDropped(t *testing.T) {
+	e := newEdge(t)
+	head := []string{
+		"Content-Type", "Content-Encoding", "Content-Range", "Refresh", "Cache-Control", "Vary", "Expires",
+		"Content-Security-Policy", "Location", "Www-Authenticate",
+	}
+	e.sandbox(t, id, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "X-Sum, Content-Type")
+		_, _ = io.WriteString(w, "ok")
+		w.Header().Set("X-Sum", "1")
+		for _, name := range head {
+			w.Header().Set(http.TrailerPrefix+name, "1")
+		}
+		w.Header().Set(http.TrailerPrefix+"Server-Timing", "1")
+	}, 8080)
+	for _, f := range forms("8080") {
+		res, _ := e.do(t, f.request(t, e, "GET", "/", nil))
+		require.Equal(t, http.Header{"X-Sum": {"1"}, "Server-Timing": {"1"}}, res.Trailer, f.name)
+	}
+}
+
+// A length that was said twice is passed on once (threat row B2).
+func TestOneContentLengthReachesTheClient(t *testing.T) {
+	e := newEdge(t)
+	addr, _ := keepingBackend(t, func(*http.Request) string {
+		return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"
+	})
+	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running}, addr, 8080)
+	res, body := e.do(t, direct("8080").request(t, e, "GET", "/", nil))
+	require.Equal(t, "ok", body)
+	require.Equal(t, []string{"2"}, res.Header["Content-Length"])
 }

@@ -51,6 +51,13 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		"33 interim answers":      strings.Repeat("HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\n", 33) + ok + "Content-Length: 2\r\n\r\nok",
 		"an unasked 101":          "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + forged,
 		"a 101 without a word":    "HTTP/1.1 101 Go\r\n\r\n" + forged,
+		"33 options":              ok + "Connection: " + strings.Repeat("a,", 31) + "a\r\nConnection: b\r\nContent-Length: 2\r\n\r\nok",
+		"options without end":     ok + "Connection: " + strings.Repeat("a,", 15000) + "\r\nContent-Length: 2\r\n\r\nok",
+		"a late list of options":  ok + "Connection: " + strings.Repeat("a", 5000) + strings.Repeat(",a", 15000) + "\r\nContent-Length: 2\r\n\r\nok",
+		"33 trailers":             ok + "Transfer-Encoding: chunked\r\nTrailer: " + strings.Repeat("a,", 32) + "a\r\n\r\n" + chunks,
+		"257 fields":              ok + strings.Repeat("X-A: 1\r\n", 256) + "Content-Length: 2\r\n\r\nok",
+		"64 KiB of hints":         strings.Repeat("HTTP/1.1 103 Hints\r\nLink: <"+strings.Repeat("a", 11<<10)+">\r\n\r\n", 6) + ok + "Content-Length: 2\r\n\r\nok",
+		"options in hints":        "HTTP/1.1 103 Hints\r\nConnection: " + strings.Repeat("a,", 15000) + "\r\n\r\n" + ok + "Content-Length: 2\r\n\r\nok",
 		"a forged trailer":        ok + "Transfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\n" + chunks,
 	} {
 		t.Run(name, func(t *testing.T) {

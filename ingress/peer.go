@@ -34,8 +34,9 @@ func (p *peer) Interim(status int, header http.Header) {
 	}
 	h := x.w.Header()
 	var added []string
+	named, _ := connectionOptions(header["Connection"])
 	for name, values := range header {
-		if _, ours := h[name]; !ours && x.interimAllowed(header, name) {
+		if _, ours := h[name]; !ours && x.interimAllowed(named, name) {
 			h[name] = values
 			added = append(added, name)
 		}

@@ -16,6 +16,9 @@ func (x *exchange) checkRequest() error {
 	if err := x.checkLength(); err != nil {
 		return err
 	}
+	if _, ok := connectionOptions(x.r.Header["Connection"]); !ok {
+		return errOptions
+	}
 	x.markEarly()
 	return x.checkUpgrade()
 }

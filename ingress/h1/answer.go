@@ -30,6 +30,9 @@ func ParseAnswer(text []byte, head bool) (Answer, error) {
 	}
 	a.Status = status
 	lines := strings.Count(rest, "\n")
+	if lines > MaxFields+1 {
+		return Answer{}, ErrTooLong
+	}
 	values := make([]string, lines)
 	a.Header = make(http.Header, lines)
 	for i := 0; ; i++ {
@@ -44,7 +47,11 @@ func ParseAnswer(text []byte, head bool) (Answer, error) {
 			return Answer{}, err
 		}
 		name = textproto.CanonicalMIMEHeaderKey(name)
-		if before, repeated := a.Header[name]; repeated {
+		before, repeated := a.Header[name]
+		if repeated && name == "Content-Length" {
+			continue // says the same: Field has compared them
+		}
+		if repeated {
 			a.Header[name] = append(before, value)
 			continue
 		}

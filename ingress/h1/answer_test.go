@@ -76,6 +76,22 @@ func TestFieldsAndTrailers(t *testing.T) {
 	require.Equal(t, http.Header{"X-Sum": {"1", "2"}, "X-Other": nil, "X-More": {"3"}}, a.Trailer)
 }
 
+// The work for a head and its trailers is bounded; up to the bounds all is as it was, and
+// a length that was said twice is said once.
+func TestHeadsAtTheirBounds(t *testing.T) {
+	a, _, _, err := read(strings.NewReader("HTTP/1.1 200 OK\r\nConnection: "+strings.Repeat("a,", 31)+"close\r\n"+
+		strings.Repeat("X-A: a\r\n", 253)+"Content-Length: 2\r\nContent-Length: 2\r\n\r\nok"), false)
+	require.NoError(t, err)
+	require.True(t, a.Last)
+	require.Len(t, a.Header["X-A"], 253)
+	require.Equal(t, []string{"2"}, a.Header["Content-Length"])
+	a, _, _, err = read(strings.NewReader("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: "+strings.Repeat("a,", 31)+"b\r\n\r\n0\r\n"+
+		strings.Repeat("A: a\r\n", 256)+"\r\n"), false)
+	require.NoError(t, err)
+	require.Len(t, a.Trailer["A"], 256)
+	require.Contains(t, a.Trailer, "B")
+}
+
 func TestRefusedHeads(t *testing.T) {
 	for name, text := range map[string]string{
 		"no HTTP":              "SSH-2.0-x\r\n\r\n",
@@ -109,6 +125,10 @@ func TestRefusedHeads(t *testing.T) {
 		"identity":             "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n",
 		"chunks in 1.0":        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"length as a trailer":  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\n0\r\n\r\n",
+		"33 options":           "HTTP/1.1 200 OK\r\nConnection: a\r\nconnection: " + strings.Repeat("a,", 31) + "a\r\nContent-Length: 0\r\n\r\n",
+		"33 trailers":          "HTTP/1.1 200 OK\r\nTrailer: " + strings.Repeat("a,", 32) + "a\r\nContent-Length: 0\r\n\r\n",
+		"257 fields":           "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-A: a\r\n", 256) + "Content-Length: 0\r\n\r\n",
+		"257 trailer lines":    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + strings.Repeat("X-A: a\r\n", 257) + "\r\n",
 		"nothing":              "",
 		"half a head":          "HTTP/1.1 200 OK\r\nX-A",
 		"endless field":        "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", 1<<20),

@@ -198,6 +198,9 @@ func (b *Body) readTrailer() error {
 	if len(text) == len("\r\n") {
 		return nil
 	}
+	if bytes.Count(text, []byte{'\n'}) > MaxFields+1 {
+		return ErrTooLong
+	}
 	var lines Answer
 	for rest := string(text); ; {
 		var line string

@@ -23,14 +23,35 @@ type Extent struct {
 
 	sized, chunked, closing bool
 	length                  int64
+	fields                  int
+	options, trailers       int // items of Connection and of Trailer
 }
+
+// Bounds of a head, beside its size. Every field is held against every option of
+// Connection, and every trailer against the ones announced before (threat row B2).
+const (
+	MaxFields = 256
+	MaxItems  = 32 // of all Connection fields, and of all Trailer fields
+)
 
 // Field takes one field of the head.
 func (e *Extent) Field(name, value string) error {
+	if e.fields++; e.fields > MaxFields {
+		return ErrTooLong
+	}
 	switch len(name) {
 	case len("Connection"):
-		if strings.EqualFold(name, "Connection") && hasToken(value, "close") {
-			e.closing = true
+		if strings.EqualFold(name, "Connection") {
+			if e.options += 1 + strings.Count(value, ","); e.options > MaxItems {
+				return ErrTooLong
+			}
+			e.closing = e.closing || hasToken(value, "close")
+		}
+	case len("Trailer"):
+		if strings.EqualFold(name, "Trailer") {
+			if e.trailers += 1 + strings.Count(value, ","); e.trailers > MaxItems {
+				return ErrTooLong
+			}
 		}
 	case len("Content-Length"):
 		if strings.EqualFold(name, "Content-Length") {

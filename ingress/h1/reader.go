@@ -14,7 +14,8 @@ const (
 	maxChunkLine = 4 << 10
 )
 
-// ErrTooLong is an answer head, a trailer section or a chunk's size line above its bound.
+// ErrTooLong is an answer head, a trailer section, one of their lists or a chunk's size
+// line above its bound.
 var ErrTooLong = errors.New("the answer's head, trailer or chunk line is too long")
 
 const (

@@ -62,8 +62,11 @@ var (
 	errEarlyEnd     = errors.New("the client's body ended before its announced length")
 )
 
-// maxInterim bounds the 1xx answers to one request (threat row B2).
-const maxInterim = 32
+// Bounds of the 1xx answers to one request (threat row B2).
+const (
+	maxInterim      = 32
+	maxInterimBytes = 64 << 10 // of their heads together
+)
 
 // DialError marks failures before any byte of the request was sent.
 type DialError struct{ Err error }
@@ -72,7 +75,8 @@ func (e *DialError) Error() string { return "dial: " + e.Err.Error() }
 func (e *DialError) Unwrap() error { return e.Err }
 
 // RoundTrip sends a request and returns the head of its answer; the caller closes the
-// body, which frees the connection. Interim answers are passed on, at most 32.
+// body, which frees the connection. Interim answers are passed on, at most
+// 32 and 64 KiB of them.
 // The body of a 101 is an io.ReadWriteCloser with CloseWrite: whether the switch was asked for is for the
 // caller to judge.
 //

@@ -99,7 +99,7 @@ func (c *conn) requestHead(r *Request) ([]byte, error) {
 
 // readHead reads up to and with the head of the final answer.
 func (a *answer) readHead(r *Request) error {
-	for interim := 0; ; {
+	for interim, size := 0, 0; ; {
 		text, err := a.conn.in.Head()
 		if err != nil {
 			a.begun = a.begun || a.conn.in.Buffered() > 0
@@ -117,7 +117,8 @@ func (a *answer) readHead(r *Request) error {
 			a.begin(r, &head)
 			return nil
 		}
-		if interim++; interim > maxInterim {
+		interim++
+		if size += len(text); interim > maxInterim || size > maxInterimBytes {
 			return errInterimFlood
 		}
 		a.broken = a.broken || head.Last

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 
 	"github.com/opensandbox-edge/edge/ingress/h1"
@@ -36,6 +37,8 @@ type framing struct {
 	answer h1.Extent
 	minor  int
 	status int
+	// trailers counts the lines behind the last chunk.
+	trailers int
 }
 
 type phase uint8
@@ -174,6 +177,10 @@ func (f *framing) nextLine() error {
 		err = f.headLine(text, whole)
 	case f.phase == inTrailer && text == "" && whole:
 		f.phase = atEnd
+	case f.phase == inTrailer:
+		if f.trailers++; f.trailers > h1.MaxFields {
+			err = h1.ErrTooLong
+		}
 	}
 	if err != nil {
 		// Not a byte at all would look like a connection that had been closed before,
@@ -196,6 +203,9 @@ func (f *framing) headLine(text string, whole bool) error {
 	name, value, err := h1.ParseField(text)
 	if err != nil {
 		return err
+	}
+	if !whole && (strings.EqualFold(name, "Connection") || strings.EqualFold(name, "Trailer")) {
+		return h1.ErrTooLong // a list whose items cannot be counted here
 	}
 	return f.answer.Field(name, value)
 }
@@ -231,7 +241,7 @@ func (f *framing) chunkSize(text string, whole bool) {
 	case err != nil || !whole:
 		f.phase = toTheLast
 	case size == 0:
-		f.phase = inTrailer
+		f.phase, f.trailers = inTrailer, 0
 	default:
 		f.phase, f.left = inChunk, size+2 // with its line end
 	}

@@ -15,7 +15,8 @@ type trace struct {
 	head  bool
 	mu    sync.Mutex
 	sent  bool
-	count int
+	count int // of interim answers
+	size  int // of their heads
 	over  bool
 }
 
@@ -35,7 +36,8 @@ func (t *trace) gotConn(got httptrace.GotConnInfo) {
 func (t *trace) relay(code int, header textproto.MIMEHeader) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.count++; t.count > maxInterim {
+	t.count++
+	if t.size += sizeOf(header); t.count > maxInterim || t.size > maxInterimBytes {
 		return errInterimFlood
 	}
 	if !t.over && code != http.StatusContinue {
@@ -50,4 +52,14 @@ func (t *trace) stop() (sent bool) {
 	defer t.mu.Unlock()
 	t.over = true
 	return t.sent
+}
+
+// sizeOf is the size of a head, but for its status line.
+func sizeOf(header textproto.MIMEHeader) (size int) {
+	for name, values := range header {
+		for _, v := range values {
+			size += len(name) + len(": ") + len(v) + len("\r\n")
+		}
+	}
+	return size
 }
