@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opensandbox-edge/edge/ingress/forwarded"
 	"github.com/opensandbox-edge/edge/ingress/sign"
 )
 
@@ -58,7 +59,7 @@ func (l *Limiter) Tell(now time.Time, client netip.Addr, r sign.Route, signature
 	if outcome == sign.Valid && l.known.has(mark) {
 		return true, 0
 	}
-	prefix := prefixOf(client)
+	prefix := forwarded.ClientPrefix(client)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if ok, after := l.permit(now, prefix, r.SandboxID); !ok {
@@ -82,15 +83,4 @@ func (l *Limiter) permit(now time.Time, client netip.Prefix, sandbox string) (ok
 	}
 	newcomer := !failed || now.Sub(failures.last) > probation
 	return l.sandboxes.touch(sandbox).turns.take(now, client, newcomer)
-}
-
-// prefixOf is what one client can be expected to have: an IPv4 address or an IPv6 /64.
-func prefixOf(a netip.Addr) netip.Prefix {
-	a = a.Unmap()
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	p, _ := a.WithZone("").Prefix(bits) // the zero Prefix for no address
-	return p
 }

@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"ingress/isolation": {},
 	"ingress/sign":      {},
 	"ingress/access":    {"ingress/sign"},
-	"ingress/attempts":  {"ingress/sign"},
+	"ingress/attempts":  {"ingress/forwarded", "ingress/sign"},
 	"ingress/budget":    {},
 	"auth":              {"ingress/route", "ingress/forwarded"},
 	"config":            {},
