@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/opensandbox-edge/edge/caddymodule/inflight"
+	"github.com/opensandbox-edge/edge/ingress/forwarded"
 )
 
 // Limits bound the connections of this network (threat row X1).
@@ -168,21 +169,11 @@ func (o *connections) scarce() bool {
 	return b != nil && o.size.Load() > int64(b.Total-b.reserve)
 }
 
-// clientOf is what connections are counted by: one IPv4 address, or one IPv6 /64, which
-// is the least that anybody is given.
+// clientOf is what connections are counted by: forwarded.ClientPrefix.
 func clientOf(a net.Addr) netip.Addr {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.Addr{}
 	}
-	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
-	if addr.Is4() {
-		return addr
-	}
-	const network = 64
-	prefix, err := addr.Prefix(network)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return prefix.Addr()
+	return forwarded.ClientPrefix(tcp.AddrPort().Addr()).Addr()
 }
