@@ -1,8 +1,8 @@
 package renew
 
 import (
-	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -36,24 +36,27 @@ func newLog(l *slog.Logger) log {
 // done tells the end of a renewal.
 func (l log) done(a access, x lifecycle.Extension, err error) {
 	level, event := slog.LevelDebug, "renew_skipped"
-	var more []any
+	attrs := []any{"renew_source", a.source.String(), "renew_sandbox_id", a.entry.ID}
 	switch got := outcomeOf(x, err); got {
 	case renewed:
 		level, event = slog.LevelInfo, "renew_succeeded"
-		more = []any{"renew_new_expires_at", x.ExpiresAt}
+		attrs = append(attrs, "renew_new_expires_at", x.ExpiresAt)
 	case failed:
 		level, event = slog.LevelWarn, "renew_failed"
 		e := apierror.From(err)
-		more = []any{"renew_skip_reason", "renew_expiration_error", "renew_http_status", e.Status, "renew_http_detail", e.Message, "error", err}
+		why := "renew_expiration_error"
+		if e.Status < http.StatusInternalServerError {
+			why = "renew_expiration_rejected"
+		}
+		attrs = append(attrs, "renew_skip_reason", why, "renew_http_status", e.Status, "renew_http_detail", e.Message, "error", err)
 	default:
-		more = []any{"renew_skip_reason", got.String()}
+		attrs = append(attrs, "renew_skip_reason", got.String())
 	}
-	l.Log(context.Background(), level, "renew_intent", append([]any{
-		"renew_event", event, "renew_source", a.source.String(), "renew_sandbox_id", a.entry.ID,
-	}, more...)...)
+	Report(l.Logger, level, event, attrs...)
 }
 
-// dropped tells of an access from the queue that leads to no renewal.
+// dropped tells of an access from the queue that leads to no renewal; id is "" when the
+// queue did not tell.
 func (l log) dropped(why outcome, id string) {
 	if why == queued || why == throttled || why == duplicate {
 		return
@@ -64,15 +67,18 @@ func (l log) dropped(why outcome, id string) {
 		level = slog.LevelDebug // gateways that do not know report every sandbox
 	}
 	l.drops[why].Do(func() {
-		l.Log(context.Background(), level, "renew_intent", "renew_event", "intent_dropped", "renew_source", Queue.String(),
-			"renew_skip_reason", why.String(), "renew_sandbox_id", apierror.Clip(id),
-			"note", "told once a minute per reason; opensandbox_renew_intents_total counts all")
+		attrs := []any{"renew_source", Queue.String(), "renew_skip_reason", why.String()}
+		if id != "" {
+			attrs = append(attrs, "renew_sandbox_id", apierror.Clip(id))
+		}
+		Report(l.Logger, level, "intent_dropped", append(attrs,
+			"note", "told once a minute per reason; opensandbox_renew_intents_total counts all")...)
 	})
 }
 
 func (l log) lockFailed(id string, err error) {
 	l.locks.Do(func() {
-		l.Warn("renew_intent", "renew_event", "lock_failed", "renew_sandbox_id", id, "error", err,
+		Report(l.Logger, slog.LevelWarn, "lock_failed", "renew_sandbox_id", id, "error", err,
 			"note", "renewed without asking other servers")
 	})
 }

@@ -126,11 +126,12 @@ func (r *Renewer) Accept(id string) {
 	r.log.dropped(got, id)
 }
 
-// Refuse counts an access that another gateway claims and that is not believed.
-func (r *Renewer) Refuse(why Refusal) {
+// Refuse counts an access that another gateway claims and that is not believed; id is the
+// sandbox it names, "" = none.
+func (r *Renewer) Refuse(why Refusal, id string) {
 	r.tally.observed[Queue].Inc()
 	r.count(Queue, outcome(why))
-	r.log.dropped(outcome(why), "")
+	r.log.dropped(outcome(why), id)
 }
 
 func (r *Renewer) count(from Source, got outcome) {

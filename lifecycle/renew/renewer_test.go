@@ -290,7 +290,7 @@ func TestOneCooldownForAllSources(t *testing.T) {
 		r.Accept(id)
 	}
 	r.Accept("nobody")
-	r.Refuse(renew.Stale)
+	r.Refuse(renew.Stale, "a")
 	x.waitFor(t, 1)
 	c.add(time.Minute)
 	r.Accept("a")
@@ -352,8 +352,8 @@ func TestEveryDropIsToldOnceInAWhile(t *testing.T) {
 	require.NoError(t, err)
 	for range 100 {
 		r.Accept("nobody\n" + strings.Repeat("x", 1<<20))
-		r.Refuse(renew.Malformed)
-		r.Refuse(renew.Future)
+		r.Refuse(renew.Malformed, "")
+		r.Refuse(renew.Future, "a")
 	}
 	require.Equal(t, 3, strings.Count(out.String(), "\n"), out.String())
 	require.Contains(t, out.String(), "renew_skip_reason=malformed")

@@ -13,6 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 	"golang.org/x/time/rate"
+
+	"github.com/opensandbox-edge/edge/lifecycle/renew"
 )
 
 // opTimeout bounds one exchange with Redis (contract 04 §9.3).
@@ -115,14 +117,14 @@ func newHealth(l *slog.Logger, role string) *health {
 // well notes an answer.
 func (h *health) well() {
 	if !h.up.Load() && h.up.CompareAndSwap(false, true) {
-		h.log.Info("renew_intent", "renew_event", "redis_connected", "role", h.role)
+		renew.Report(h.log, slog.LevelInfo, "redis_connected", "role", h.role)
 	}
 }
 
 // ill notes a failure.
 func (h *health) ill(err error) {
 	tell := func() {
-		h.log.Warn("renew_intent", "renew_event", "worker_redis_error", "role", h.role, "error", err,
+		renew.Report(h.log, slog.LevelWarn, "worker_redis_error", "role", h.role, "error", err,
 			"note", "trying again; told once a minute")
 	}
 	if h.up.CompareAndSwap(true, false) {

@@ -21,7 +21,7 @@ const blockFor = 5 * time.Second
 // Sink takes what was consumed; renew.Renewer is one. It must not block.
 type Sink interface {
 	Accept(id string)
-	Refuse(why renew.Refusal)
+	Refuse(why renew.Refusal, id string)
 }
 
 // ConsumerOptions make a Consumer. DSN, Key and Sink are required.
@@ -56,7 +56,7 @@ func StartConsumer(o ConsumerOptions) *Consumer {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Consumer{o: o, client: connect(o.DSN, o.Feeders), health: newHealth(o.Logger, "consumer"), ctx: ctx, stop: stop}
-	c.health.log.Info("renew_intent", "renew_event", "workers_started", "renew_queue_key", o.Key, "renew_consumer_concurrency", o.Feeders)
+	renew.Report(c.health.log, slog.LevelInfo, "workers_started", "renew_queue_key", o.Key, "renew_consumer_concurrency", o.Feeders)
 	for range o.Feeders {
 		c.feeders.Go(c.feed)
 	}
@@ -83,7 +83,7 @@ func (c *Consumer) feed() {
 			pause.Reset()
 		case errors.Is(err, errReplyTooLarge):
 			// The element is out of the list, and the connection is gone with it.
-			c.o.Sink.Refuse(renew.Malformed)
+			c.o.Sink.Refuse(renew.Malformed, "")
 			continue
 		default:
 			c.health.ill(err)
@@ -107,11 +107,11 @@ func (c *Consumer) take(element string) {
 	case err == nil:
 		c.o.Sink.Accept(i.SandboxID)
 	case errors.Is(err, intent.ErrStale):
-		c.o.Sink.Refuse(renew.Stale)
+		c.o.Sink.Refuse(renew.Stale, i.SandboxID)
 	case errors.Is(err, intent.ErrFuture):
-		c.o.Sink.Refuse(renew.Future)
+		c.o.Sink.Refuse(renew.Future, i.SandboxID)
 	default:
-		c.o.Sink.Refuse(renew.Malformed)
+		c.o.Sink.Refuse(renew.Malformed, "")
 	}
 }
 

@@ -44,7 +44,7 @@ func (s *sink) Accept(id string) {
 	s.accepted = append(s.accepted, id)
 }
 
-func (s *sink) Refuse(why renew.Refusal) {
+func (s *sink) Refuse(why renew.Refusal, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refused == nil {
