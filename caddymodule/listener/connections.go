@@ -121,6 +121,14 @@ func (o *connections) leave(c *trackedConn) {
 	o.Leave()
 }
 
+// replace counts one connection in place of another.
+func (o *connections) replace(c, by *trackedConn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.all, c)
+	o.all[by] = struct{}{}
+}
+
 // relieve closes the connections that have waited longest for a request, finished heads
 // and TLS handshakes included, once only the reserve is left.
 func (o *connections) relieve() {
@@ -130,7 +138,7 @@ func (o *connections) relieve() {
 	}
 	for _, c := range o.resting(max(b.reserve/4, 1)) {
 		o.shed.Add(1)
-		_ = c.Close()
+		_ = c.end()
 	}
 }
 

@@ -74,7 +74,10 @@ func openSocket(ctx context.Context, address string, cfg net.ListenConfig) (net.
 		return nil, err
 	}
 	l := &view{socket: v.(*socket), key: address, accepted: make(chan net.Conn), closed: make(chan struct{})}
-	l.add(l)
+	for _, older := range l.add(l) {
+		older.recall()
+		older.settle()
+	}
 	return l, nil
 }
 
@@ -94,18 +97,27 @@ type socket struct {
 	err     error // why accepting ended; written before done is closed
 }
 
-func (s *socket) add(l *view) {
+// add makes l the newest view and returns the others.
+func (s *socket) add(l *view) (older []*view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	older = slices.Clone(s.users)
 	s.users = append(s.users, l)
 	s.wake()
+	return older
 }
 
-func (s *socket) remove(l *view) {
+// remove takes l out and tells whether others are left.
+func (s *socket) remove(l *view) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users = slices.DeleteFunc(s.users, func(one *view) bool { return one == l })
 	s.wake()
+	if len(s.users) == 0 {
+		return false
+	}
+	s.users[len(s.users)-1].stale.Store(false) // a newer one may have failed to start
+	return true
 }
 
 // wake tells a waiting delivery to look again. s.mu is held.
@@ -218,6 +230,7 @@ type view struct {
 	accepted chan net.Conn
 	once     sync.Once
 	closed   chan struct{}
+	stale    atomic.Bool // a newer one, or another one when this is closed, may have its connections
 }
 
 // Accept implements net.Listener.
@@ -229,8 +242,11 @@ func (l *view) Accept() (net.Conn, error) {
 	}
 	select {
 	case conn := <-l.accepted:
-		if failed, ok := conn.(failedConn); ok {
-			return nil, failed.err
+		switch conn := conn.(type) {
+		case failedConn:
+			return nil, conn.err
+		case *trackedConn:
+			conn.server.view.Store(l)
 		}
 		return conn, nil
 	case <-l.closed:
@@ -252,17 +268,31 @@ type trackedConn struct {
 	once   sync.Once
 	origin *socket
 	guard  guard.Guard // of what is read
-	unread []byte      // read by somebody who has handed the connection back
+	kept   bool        // requests go on when it is hijacked
+	unread []byte      // comes before what the socket has; the guard has not seen it
+	server serving
 
 	client   netip.Addr   // what it is counted by
 	reserved bool         // came in when only the reserve was left
 	resting  atomic.Int64 // since when it waits for a request, in Unix nanoseconds; 0 = it does not
 }
 
-// Close implements net.Conn.
+// Close implements net.Conn. A server that closes what it only waits on, while a newer
+// configuration listens, just gives it up.
 func (c *trackedConn) Close() error {
-	defer c.once.Do(func() { open.leave(c) })
-	return c.TCPConn.Close()
+	if c.recall() {
+		return nil
+	}
+	return c.end()
+}
+
+// end closes the connection.
+func (c *trackedConn) end() (err error) {
+	c.once.Do(func() {
+		err = c.TCPConn.Close()
+		open.leave(c)
+	})
+	return err
 }
 
 func (l *view) closedError() error {
@@ -274,7 +304,9 @@ func (l *view) Close() error {
 	var err error
 	l.once.Do(func() {
 		close(l.closed)
-		l.remove(l)
+		if l.remove(l) {
+			l.recall()
+		}
 		_, err = sockets.Delete(l.key)
 	})
 	return err

@@ -18,11 +18,18 @@ func (c *trackedConn) Rest(waits bool) {
 }
 
 // Follow is for a server's ConnState: what it says about a connection of this network
-// decides whether that may be shed. Connections of servers that do not call it never are.
+// decides whether that may be shed, and whether the next configuration may have it.
+// Connections of servers that do not call it never are.
 func Follow(conn net.Conn, state http.ConnState) {
-	if c := tracked(conn); c != nil && state != http.StateClosed {
-		c.Rest(state == http.StateNew || state == http.StateIdle)
+	c := tracked(conn)
+	if c == nil || !c.server.enter(state) {
+		return
 	}
+	if state == http.StateClosed {
+		c.leaveServer()
+		return
+	}
+	c.Rest(state == http.StateNew || state == http.StateIdle)
 }
 
 // Reserved tells whether a connection came in when only the reserve was left, and that

@@ -33,6 +33,7 @@ const (
 type Guard struct {
 	part   part
 	begun  bool   // a request line has been read
+	count  int    // of request lines
 	line   []byte // of the current line, what earlier reads brought
 	remain int64  // bytes of content or of a chunk that are still to come; lines of the preface seen
 	head   head
@@ -57,16 +58,40 @@ func (g *Guard) Read(src io.Reader, p []byte) (int, error) {
 	return g.refusal(p)
 }
 
-// Hijacked tells that the parser has given the connection away. When the request before
-// asked for another protocol, what follows is that protocol.
-func (g *Guard) Hijacked() {
-	if g.head.upgrade {
-		g.part, g.line = unwatched, nil
+// Release ends the watch: from here on no parser of HTTP/1 reads the connection. What was
+// refused before does not come back.
+func (g *Guard) Release() {
+	g.line, g.inject = nil, nil
+	if g.part != refused {
+		g.part = unwatched
 	}
+}
+
+// Sound tells whether the head of one request, with the empty line behind it, would pass.
+// It is for a parser that does not rely on the watch below it.
+func Sound(head []byte) bool {
+	g := Guard{begun: true}
+	return g.watch(head) == len(head) && g.count == 1 && g.part != fields
 }
 
 // Watching tells whether bytes have to pass through Read.
 func (g *Guard) Watching() bool { return g.part != unwatched }
+
+// Between tells that what has passed are whole requests and no more than a part of a
+// request line; how many requests since Again, and the part of the line.
+func (g *Guard) Between() (requests int, line []byte, ok bool) {
+	return g.count, g.line, g.part == requestLine
+}
+
+// Again returns a guard for another parser, which has to read unread first: the begin of a
+// request and all that this guard has let pass since. After a refusal the new guard brings
+// it, together with the refusal; otherwise it is to be read through the new guard.
+func (g *Guard) Again(unread []byte) (next Guard, rest []byte) {
+	if g.part == refused {
+		return Guard{part: refused, inject: append(append([]byte(nil), unread...), g.inject...)}, nil
+	}
+	return Guard{begun: g.begun}, unread
+}
 
 func (g *Guard) refusal(p []byte) (int, error) {
 	n := copy(p, g.inject)
@@ -204,9 +229,8 @@ func (g *Guard) judgeRequestLine(line []byte) bool {
 		g.part, g.begun, g.remain = preface, true, 0
 		return true
 	}
-	if !g.begun && bytes.HasPrefix(line, []byte("PROXY ")) {
-		g.part = unwatched // another reader stands before the parser, or the parser refuses it
-		return true
+	if !g.begun && isProxyHeader(line) {
+		return true // another reader stands before the parser, or the parser refuses it
 	}
 	end := bytes.LastIndexByte(line, ' ')
 	version, ok := bytes.CutPrefix(line[end+1:], []byte("HTTP/1."))
@@ -214,6 +238,7 @@ func (g *Guard) judgeRequestLine(line []byte) bool {
 		return false
 	}
 	g.begun = true
+	g.count++
 	g.part, g.head = fields, head{length: -1, old: version[0] == '0'}
 	if method := bytes.IndexByte(line, ' '); method < end {
 		g.head.target(line[method+1 : end])
