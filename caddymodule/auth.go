@@ -64,6 +64,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	admitted, refused := authenticator.Admit(w, r)
 	if refused != nil {
 		describe(r, &auth.Decision{RequestID: auth.EnsureRequestID(w.Header(), r)})
+		boundBody(w, r, restTimeout)
 		authenticator.Refuse(w, r, refused)
 		thin(w, r)
 		return nil

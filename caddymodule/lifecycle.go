@@ -66,7 +66,7 @@ func (l *Lifecycle) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 		gateways.ServeHTTP(w, r)
 		return nil
 	}
-	boundBody(w, r)
+	boundBody(w, r, bodyTimeout)
 	e.api.ServeHTTP(w, r)
 	return nil
 }
