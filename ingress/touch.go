@@ -56,11 +56,13 @@ func (x *exchange) touch() {
 	if x.Toucher == nil || isOwnAddress(x.entry, x.decision.Peer) || isOwnAddress(x.entry, x.decision.Client) {
 		return
 	}
-	if skip := x.r.Header[wire.HeaderAccessRenew]; len(skip) > 0 && skip[0] == "skip" {
+	if x.isProbe() {
 		return
 	}
 	t := &x.touches
 	t.to, t.entry, t.port = x.Toucher, x.entry, x.route.Port
+	// On a route that looks signed the path could repeat the signature, to whoever reads the
+	// list of intents: without a secured sandbox those two segments are the application's.
 	if x.route.Form == route.FormURI && x.decision.Route.Signature == "" {
 		t.path = x.route.Path
 	}
@@ -76,6 +78,12 @@ func (x *exchange) touch() {
 	t.upload = !t.began.IsZero() && t.entry.ExecdTokenSum != nil && !x.isPing()
 	t.next.Store(int64(uploadCounts))
 	t.phase.Store(touchAnswered)
+}
+
+// isProbe tells requests that ask not to be taken for an access (contract 04 D17).
+func (x *exchange) isProbe() bool {
+	skip := x.r.Header[wire.HeaderAccessRenew]
+	return len(skip) > 0 && skip[0] == "skip"
 }
 
 // touchHead is to be called with the status of every final answer, before its body, and

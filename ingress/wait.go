@@ -72,7 +72,7 @@ func (x *exchange) comes() bool {
 	case lifecycle.Running:
 		return !e.Address.IsValid() && len(e.Published) == 0 // else it has no such port
 	case lifecycle.Paused, lifecycle.Pausing:
-		return x.AutoResume && x.Waiting.resume != nil
+		return x.AutoResume && x.Waiting.resume != nil && !x.isProbe() // no probe wakes anybody
 	}
 	return false
 }

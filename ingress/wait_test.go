@@ -319,6 +319,46 @@ func TestWithoutAutoResumeAPausedSandboxStaysPaused(t *testing.T) {
 	require.Equal(t, http.StatusConflict, res.StatusCode)
 }
 
+func TestAProbeWakesNobody(t *testing.T) {
+	var resumes atomic.Int64
+	w := newWaiting(t, func(w *waiting) ingress.Resume {
+		return func(context.Context, string) error {
+			resumes.Add(1)
+			w.sandbox(t, id, answerBody, 8080)
+			return nil
+		}
+	})
+	probe := func(value string) *http.Request {
+		r := direct("8080").request(t, w.edge, "GET", "/", nil)
+		r.Header.Set("OpenSandbox-Access-Renew", value)
+		return r
+	}
+	for _, state := range []lifecycle.State{lifecycle.Paused, lifecycle.Pausing} {
+		w.put(t, state)
+		a := <-w.send(probe("skip"))
+		require.Equal(t, http.StatusConflict, a.status)
+		require.Equal(t, "DOCKER::SANDBOX_NOT_RUNNING", code(t, a.body))
+	}
+	require.Zero(t, resumes.Load())
+
+	w.put(t, lifecycle.Pending) // it comes without the probe's doing
+	got := w.send(probe("skip"))
+	w.held(t, 1)
+	w.put(t, lifecycle.Paused)
+	require.Equal(t, http.StatusConflict, (<-got).status, "nor later")
+	require.Zero(t, resumes.Load())
+
+	w.put(t, lifecycle.Pending)
+	got = w.send(probe("skip"))
+	w.held(t, 1)
+	w.sandbox(t, id, answerBody, 8080)
+	require.Equal(t, http.StatusOK, (<-got).status)
+
+	w.put(t, lifecycle.Paused)
+	require.Equal(t, http.StatusOK, (<-w.send(probe("Skip"))).status, "any other value is an access")
+	require.EqualValues(t, 1, resumes.Load())
+}
+
 func TestCloseSendsWaitingRequestsAway(t *testing.T) {
 	var room *ingress.Waiting
 	w := newWaiting(t, nil, func(o *ingress.Options) { o.Wait, room = time.Hour, o.Waiting })
