@@ -26,6 +26,9 @@ func (x *exchange) checkUpgrade() error {
 		x.w.Header().Set("Connection", "close")
 		return errBadUpgrade
 	}
+	if key, version := h["Sec-Websocket-Key"], h["Sec-Websocket-Version"]; len(key) != 1 || key[0] == "" || len(version) != 1 || version[0] != "13" {
+		return errBadUpgrade // no answer of a sandbox could be a handshake with this
+	}
 	x.upgrade = true
 	return nil
 }

@@ -136,6 +136,27 @@ func TestHandshakeSpellings(t *testing.T) {
 	}
 }
 
+func TestHandshakesWithoutKeyOrVersionReachNobody(t *testing.T) {
+	e := newEdge(t)
+	e.sandbox(t, id, func(http.ResponseWriter, *http.Request) { t.Error("a sandbox was asked") }, 8080)
+	const key, version = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n", "Sec-WebSocket-Version: 13\r\n"
+	for name, lines := range map[string]string{
+		"no key":        version,
+		"empty key":     version + "Sec-WebSocket-Key:\r\n",
+		"two keys":      version + key + key,
+		"no version":    key,
+		"two versions":  key + version + version,
+		"other version": key + "Sec-WebSocket-Version: 8\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := direct("8080")
+			res, body := e.raw(t, "GET "+f.prefix+"/ HTTP/1.1\r\nHost: "+f.host+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+lines+"\r\n")
+			require.Equal(t, http.StatusBadRequest, res.StatusCode)
+			require.Contains(t, body, "Sec-WebSocket-Key")
+		})
+	}
+}
+
 func TestRefusedHandshakeIsAPlainAnswer(t *testing.T) {
 	e := newEdge(t)
 	e.sandbox(t, id, func(w http.ResponseWriter, _ *http.Request) {
