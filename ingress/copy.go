@@ -23,7 +23,7 @@ func (x *exchange) relay(res *http.Response, body *requestBody) {
 	x.w.WriteHeader(res.StatusCode)
 
 	if err := x.copyBody(res); err != nil {
-		x.Logger.Debug("sandbox answer aborted", "sandbox", x.route.SandboxID, "port", x.route.Port,
+		x.Logger.Debug("sandbox answer aborted", "sandbox_id", x.route.SandboxID, "port", x.route.Port,
 			"cause", quote.Error(err), "request_id", x.decision.RequestID)
 		x.Metrics.aborted.Inc()
 		panic(http.ErrAbortHandler)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"time"
@@ -80,6 +81,10 @@ type Options struct {
 	// Reserved tells requests over connections that are kept for others than sandboxes'
 	// clients while the server is full; they are answered with 503. nil = none are.
 	Reserved func(*http.Request) bool
+	// Connection returns the client's connection under a request over HTTP/1, which is
+	// asked whether the client is still there while the sandbox takes nothing from it. nil,
+	// or a nil answer = it is not known.
+	Connection func(*http.Request) net.Conn
 	// OnGranted is called once access is granted and before a byte of the body is read.
 	// A server adapter lifts its idle timeouts there: sandbox traffic may be silent for hours.
 	OnGranted func(http.ResponseWriter, *http.Request)
@@ -232,7 +237,7 @@ func (x *exchange) logFailure(e *apierror.Error) {
 		}
 	}
 	attrs := []any{
-		"sandbox", x.route.SandboxID, "port", x.route.Port, "status", e.Status, "code", e.Code,
+		"sandbox_id", x.route.SandboxID, "port", x.route.Port, "status", e.Status, "code", e.Code,
 		"cause", quote.Error(e.Cause), "request_id", x.decision.RequestID,
 	}
 	if suppressed > 0 {
