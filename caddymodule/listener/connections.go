@@ -129,8 +129,8 @@ func (o *connections) replace(c, by *trackedConn) {
 	o.all[by] = struct{}{}
 }
 
-// relieve closes the connections that have waited longest for a request, finished heads
-// and TLS handshakes included, once only the reserve is left.
+// relieve closes the connections that have waited longest for a request, once only the
+// reserve is left. Unfinished heads and TLS handshakes are waits, too.
 func (o *connections) relieve() {
 	b := o.bounds.Load()
 	if b == nil || o.size.Load() < int64(b.Total-b.reserve) {
