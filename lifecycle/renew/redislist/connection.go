@@ -2,11 +2,9 @@ package redislist
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,13 +17,6 @@ import (
 
 // opTimeout bounds one exchange with Redis (contract 04 §9.3).
 const opTimeout = 5 * time.Second
-
-// maxReply bounds what one answer of Redis may hold: an element of the list, its name and
-// their framing, generously. The client library would read half a gigabyte.
-const maxReply = 64 << 10
-
-// errReplyTooLarge ends a connection whose answer is beyond maxReply.
-var errReplyTooLarge = errors.New("the answer of Redis is too large")
 
 func init() { redis.SetLogger(silent{}) }
 
@@ -52,40 +43,9 @@ func connect(d DSN, connections int) *redis.Client {
 		if err != nil {
 			return nil, err
 		}
-		bounded := &boundedConn{Conn: c, left: maxReply}
-		if raw, ok := c.(syscall.Conn); ok {
-			return &rawBoundedConn{bounded, raw}, nil
-		}
-		return bounded, nil
+		return bounded(c), nil
 	}
 	return redis.NewClient(&o)
-}
-
-// boundedConn bounds what is read between two writes. One goroutine uses it at a time.
-type boundedConn struct {
-	net.Conn
-	left int
-}
-
-func (c *boundedConn) Write(p []byte) (int, error) {
-	c.left = maxReply
-	return c.Conn.Write(p)
-}
-
-func (c *boundedConn) Read(p []byte) (int, error) {
-	if c.left <= 0 {
-		return 0, errReplyTooLarge
-	}
-	n, err := c.Conn.Read(p[:min(len(p), c.left)])
-	c.left -= n
-	return n, err
-}
-
-// rawBoundedConn is one of which the library can see, before it writes, that Redis has
-// closed it.
-type rawBoundedConn struct {
-	*boundedConn
-	syscall.Conn
 }
 
 // health remembers whether Redis answers, and tells when that changes.

@@ -74,28 +74,43 @@ func (c *Consumer) Close() error {
 func (c *Consumer) feed() {
 	pause := backoff.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second, Spread: true}
 	for c.ctx.Err() == nil {
-		popped, err := c.client.BRPop(c.ctx, blockFor, c.o.Key).Result()
+		popped, err := c.pop()
 		switch {
 		case c.ctx.Err() != nil && err != nil:
 			return
 		case err == nil, errors.Is(err, redis.Nil):
 			c.health.well()
 			pause.Reset()
-		case errors.Is(err, errReplyTooLarge):
-			// The element is out of the list, and the connection is gone with it.
-			c.o.Sink.Refuse(renew.Malformed, "")
-			continue
+			if err == nil {
+				c.take(popped)
+			}
 		default:
+			if errors.Is(err, errReplyTooLarge) || errors.Is(err, errClient) {
+				// The element is out of the list, and the connection is gone with it.
+				c.o.Sink.Refuse(renew.Malformed, "")
+			}
 			c.health.ill(err)
 			if pause.Wait(c.ctx) != nil {
 				return
 			}
-			continue
-		}
-		if len(popped) == 2 { // key and element
-			c.take(popped[1])
 		}
 	}
+}
+
+// pop waits for an element.
+func (c *Consumer) pop() (element string, err error) {
+	err = guarded(func() error {
+		popped, err := c.client.BRPop(c.ctx, blockFor, c.o.Key).Result()
+		if err != nil {
+			return err
+		}
+		if len(popped) != 2 { // the list's key, and what was in it
+			return errReplyMalformed
+		}
+		element = popped[1]
+		return nil
+	})
+	return element, err
 }
 
 func (c *Consumer) take(element string) {

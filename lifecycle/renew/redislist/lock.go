@@ -48,7 +48,11 @@ func (l *Lock) Take(ctx context.Context, id string, interval time.Duration) (boo
 	}
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
-	ours, err := l.take(ctx, lockPrefix+id, max(interval, time.Second).Truncate(time.Second))
+	var ours bool
+	err := guarded(func() (err error) {
+		ours, err = l.take(ctx, lockPrefix+id, max(interval, time.Second).Truncate(time.Second))
+		return err
+	})
 	if err != nil {
 		l.rest.Store(now + int64(lockRest))
 		return true, err

@@ -152,14 +152,16 @@ func (p *Publisher) send(i intent.Intent) error {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, opTimeout)
 	defer cancel()
-	_, err = p.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		pipe.LPush(ctx, p.o.Key, element)
-		if p.o.MaxLen > 0 {
-			pipe.LTrim(ctx, p.o.Key, 0, int64(p.o.MaxLen)-1)
-		}
-		return nil
+	return guarded(func() error {
+		_, err := p.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			pipe.LPush(ctx, p.o.Key, element)
+			if p.o.MaxLen > 0 {
+				pipe.LTrim(ctx, p.o.Key, 0, int64(p.o.MaxLen)-1)
+			}
+			return nil
+		})
+		return err
 	})
-	return err
 }
 
 // flushFor is how long what waits may take to be sent in the end.
