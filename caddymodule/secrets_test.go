@@ -121,9 +121,11 @@ func drive(r *rig, port int) {
 		fmt.Sprintf("/sandboxes/%s/proxy/44772/command?%s", sandboxID, seedQuery),
 		fmt.Sprintf("/%s/%d/x?%s", sandboxID, port, seedQuery),
 		fmt.Sprintf("/%s/%d/x2qxvk/%s/x?%s", sandboxID, port, seedSignature, seedQuery),
+		fmt.Sprintf("/%s/%d/x2qxvk/%sa/x", sandboxID, port, seedSignature),
+		fmt.Sprintf("/%s/%d/11111111111111/%s/x", sandboxID, port, seedSignature),
 		"/panic?" + seedQuery,
 	} {
-		for _, extra := range [][]string{nil, {"Host: " + label + ".sandbox.localhost"}, {"Host: " + label + "-x2qxvk-" + seedSignature + ".sandbox.localhost"}, {"OpenSandbox-Ingress-To: " + label}} {
+		for _, extra := range [][]string{nil, {"Host: " + label + ".sandbox.localhost"}, {"Host: " + label + "-x2qxvk-" + seedSignature + ".sandbox.localhost"}, {"OpenSandbox-Ingress-To: " + label}, {"Host: " + label + "-0x2qxvk-" + seedSignature + ".sandbox.localhost"}, {"OpenSandbox-Ingress-To: " + label + "-11111111111111-" + seedSignature + ".x"}} {
 			_, _ = r.try(http.MethodGet, target, append(extra, headers...)...)
 		}
 		_, _ = r.try(http.MethodPost, target, keyHeader("another-wrong-key"))

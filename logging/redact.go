@@ -63,9 +63,11 @@ var (
 	assignmentRule = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:api[_-]?key|token|secret|password|passwd)(?:=|["']\s*:\s*["']))[^\s"',;&]+`)
 	bearerRule     = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}`)
 	// labelSignatureRule and pathSignatureRule find the signature of a route token in a
-	// host label or header value, and in a path (contract 04 §3.1).
-	labelSignatureRule = regexp.MustCompile(`(?i)(-[1-9][0-9]{0,4}-(?:0|[1-9a-z][0-9a-z]{0,12})-)[0-9a-f]{8}[0-9a-z]\b`)
-	pathSignatureRule  = regexp.MustCompile(`(?i)(/[1-9][0-9]{0,4}/(?:0|[1-9a-z][0-9a-z]{0,12})/)[0-9a-f]{8}[0-9a-z]\b`)
+	// host label or header value, and in a path (contract 04 §3.1). What is no token for a
+	// wrong expiry or a letter too many may still hold a signature that is good, so all
+	// that looks like one counts. A UUID is none: the first rule matches it whole.
+	labelSignatureRule = regexp.MustCompile(`(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|-[0-9]{1,6}-[0-9a-z]{0,20}-[0-9a-f]{8}[0-9a-z]*`)
+	pathSignatureRule  = regexp.MustCompile(`(?i)(/[0-9]{1,6}/[0-9a-z]{0,20}/)[0-9a-f]{8}[0-9a-z]*`)
 )
 
 // Redactor takes credentials out of strings. The zero value applies the rules of
@@ -176,10 +178,18 @@ func (r *Redactor) shapes(s string) string {
 		s = bearerRule.ReplaceAllString(s, "$1 "+Mask)
 	}
 	if strings.Count(s, "-") >= 3 {
-		s = labelSignatureRule.ReplaceAllString(s, "$1"+Mask)
+		s = labelSignatureRule.ReplaceAllStringFunc(s, maskLabel)
 	}
 	if strings.Count(s, "/") >= 3 {
 		s = pathSignatureRule.ReplaceAllString(s, "$1"+Mask)
 	}
 	return s
+}
+
+// maskLabel masks the last part of a route token.
+func maskLabel(token string) string {
+	if token[0] != '-' {
+		return token // a UUID
+	}
+	return token[:strings.LastIndexByte(token, '-')+1] + Mask
 }
