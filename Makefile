@@ -36,7 +36,7 @@ test: machine ## Everything below; prints what was skipped and why.
 	@if [ -s .cache/skipped ]; then echo "SKIPPED parts:"; cat .cache/skipped; else echo "no part was skipped"; fi
 
 test-unit: ## Unit tests under the race detector, no engine needed.
-	@tools/machine/gotest ./...
+	@tools/machine/test-unit
 
 test-docker: build ## Real containers: runtime, bootstrap and end-to-end suites.
 	@$(WITH_ENGINE) tools/machine/test-docker

@@ -44,7 +44,7 @@ const tried = f => { try { return String(f()) } catch (e) { return e.name } };
 // can fail.
 func TestNeighboursInABrowser(t *testing.T) {
 	if core != "" {
-		t.Skip("SKIPPED: what browsers do does not depend on the core; the first run has shown it")
+		t.Skip("what browsers do does not depend on the core; the first run has shown it")
 	}
 	browser, err := exec.LookPath("chromium")
 	if err != nil {

@@ -19,7 +19,7 @@ var core = upstream.Core(os.Getenv(coreVariable))
 // core: there is one suite, and both cores pass it.
 func TestEverythingOverNetHTTP(t *testing.T) {
 	if core != "" {
-		t.Skip("SKIPPED: this is the second run")
+		t.Skip("this is the second run")
 	}
 	c := exec.Command(os.Args[0], "-test.timeout=5m", "-test.skip=^Fuzz")
 	c.Env = append(os.Environ(), coreVariable+"="+string(upstream.NetHTTP))

@@ -207,7 +207,7 @@ func without(messages []message, names ...string) []message {
 
 func TestBothCoresAreTheSame(t *testing.T) {
 	if core != "" {
-		t.Skip("SKIPPED: both cores are in here")
+		t.Skip("both cores are in here")
 	}
 	backend := newRecorder(t)
 	var edges []string

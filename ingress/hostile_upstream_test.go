@@ -155,7 +155,7 @@ func TestNobodyReadsTheAnswerOfAnother(t *testing.T) {
 // What comes between two answers belongs to none.
 func TestBytesOnAnIdleConnectionReachNobody(t *testing.T) {
 	if core == upstream.NetHTTP {
-		t.Skip("SKIPPED: net/http notices such bytes in a goroutine of its own, when that runs")
+		t.Skip("net/http notices such bytes in a goroutine of its own, when that runs")
 	}
 	e := newEdge(t)
 	sent := make(chan struct{}, 1)

@@ -78,7 +78,7 @@ func TestNoShell(t *testing.T) {
 
 func TestAccounts(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("NEEDS ROOT: changing uid is not tested in this run")
+		t.Skip("SKIPPED: not root: changing uid is not tested in this run")
 	}
 	r := newRegistry(t, func(o *Options) { o.TempDir = "/tmp" })
 	uid, unknown, gid := uint32(65534), uint32(54321), uint32(7)

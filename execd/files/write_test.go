@@ -109,14 +109,14 @@ func TestStageRefusesSpecialFiles(t *testing.T) {
 
 func TestStagedOverAMountPoint(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("NEEDS ROOT: replacing a mount point is not tested in this run")
+		t.Skip("SKIPPED: not root: replacing a mount point is not tested in this run")
 	}
 	root := t.TempDir()
 	source, point := filepath.Join(root, "source"), filepath.Join(root, "hosts")
 	require.NoError(t, os.WriteFile(source, []byte("longer than the new one"), 0o644))
 	require.NoError(t, os.WriteFile(point, nil, 0o644))
 	if err := unix.Mount(source, point, "", unix.MS_BIND, ""); err != nil {
-		t.Skipf("NEEDS CAP_SYS_ADMIN: replacing a mount point is not tested in this run: %v", err)
+		t.Skipf("SKIPPED: no CAP_SYS_ADMIN: replacing a mount point is not tested in this run: %v", err)
 	}
 	defer func() { require.NoError(t, unix.Unmount(point, 0)) }()
 	require.NoError(t, put(t, point, "new", Permission{Mode: 600}, KeepLinks))

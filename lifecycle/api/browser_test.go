@@ -17,7 +17,7 @@ import (
 func TestPagesInABrowser(t *testing.T) {
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("NOT TESTED: the documentation pages in a browser, because chromium is not installed (apt-get install chromium)")
+		t.Skip("SKIPPED: the documentation pages in a browser, because chromium is not installed (apt-get install chromium)")
 	}
 	e := newEdge(t)
 	var mu sync.Mutex

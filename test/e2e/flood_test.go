@@ -111,7 +111,7 @@ func floodLimit(t *testing.T) int {
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files))
 	limit := min(int(files.Max)/2-128, 9872)
 	if limit < 4000 {
-		t.Skipf("NOT TESTED: a flood needs 8256 open files, and this process may have %d", files.Max)
+		t.Skipf("SKIPPED: a flood needs 8256 open files, and this process may have %d", files.Max)
 	}
 	return limit
 }
