@@ -2,6 +2,7 @@ package listener
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -12,17 +13,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serve runs a server on the network; it answers the path, echoes an upgraded
-// connection, and hands connections back at /back.
+// serve runs a server on the network; it answers the path, echoes a hijacked connection,
+// at /kept one that stays guarded, and hands connections back at /back.
 func serve(t *testing.T) net.Conn {
 	t.Helper()
 	ln, err := openSocket(t.Context(), "127.0.0.1:0", net.ListenConfig{})
 	require.NoError(t, err)
 	done := make(chan struct{})
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	type connKey struct{}
+	remember := func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }
+	server := &http.Server{ReadHeaderTimeout: time.Minute, ConnContext: remember, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" {
 			_, _ = io.Copy(io.Discard, r.Body)
 			return
+		}
+		if r.URL.Path != "/echo" {
+			r.Context().Value(connKey{}).(*trackedConn).Keep()
 		}
 		conn, rw, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -87,7 +93,7 @@ func TestAConnectionComesBackWithWhatWasRead(t *testing.T) {
 	answers(t, conn, 200, 400)
 }
 
-func TestAnUpgradedConnectionIsNotGuarded(t *testing.T) {
+func TestAHijackedConnectionIsNotGuarded(t *testing.T) {
 	conn := serve(t)
 	_, err := io.WriteString(conn, "GET /echo HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+head)
 	require.NoError(t, err)
@@ -100,9 +106,9 @@ func TestAnUpgradedConnectionIsNotGuarded(t *testing.T) {
 	require.Equal(t, "any\n\x00\n", string(echo))
 }
 
-func TestAPlainHijackStaysGuarded(t *testing.T) {
+func TestAKeptConnectionStaysGuarded(t *testing.T) {
 	conn := serve(t)
-	_, err := io.WriteString(conn, "GET /echo HTTP/1.1\r\n"+head)
+	_, err := io.WriteString(conn, "GET /kept HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+head)
 	require.NoError(t, err)
 	in := answers(t, conn, 101)
 	_, err = io.WriteString(conn, "GET / HTTP/1.1\nHost")

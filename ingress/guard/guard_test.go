@@ -37,6 +37,10 @@ var requests = []struct {
 	{"tabs around a value", "POST / HTTP/1.1\r\n" + host + "Content-Length: \t1 \t\r\n\r\nxGET /2 HTTP/1.1\r\n" + host + "\r\n", 2, true},
 	{"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 1, true},
 	{"upgrade not taken", "GET / HTTP/1.1\r\n" + host + "Upgrade: websocket\r\nConnection: upgrade\r\n\r\nGET /2 HTTP/1.1\n" + host + "\r\n", 1, false},
+	{"method PROXY", "PROXY / HTTP/1.1\r\n" + host + "\r\nGET /2 HTTP/1.1\n" + host + "\r\n", 1, false},
+	{"method PROXY for a family", "PROXY TCP4 HTTP/1.1\r\n" + host + "\r\nGET /2 HTTP/1.1\n" + host + "\r\n", 0, false},
+	{"method PROXY for UNKNOWN", "PROXY UNKNOWN HTTP/1.1\r\n" + host + "\r\nGET /2 HTTP/1.1\n" + host + "\r\n", 0, false},
+	{"method PROXY with a long target", "PROXY TCP4 1.2.3.4 5.6.7.8 1 HTTP/1.1\r\n" + host + "\r\nGET /2 HTTP/1.1\n" + host + "\r\n", 0, false},
 
 	{"length and chunked", "POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /2 HTTP/1.1\r\n" + host + "\r\n", 0, false},
 	{"chunked and length", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\nGET /2 HTTP/1.1\r\n" + host + "\r\n", 0, false},
@@ -122,7 +126,7 @@ func TestWhatIsNoHTTP1Passes(t *testing.T) {
 	for name, raw := range map[string]string{
 		"TLS":          "\x16\x03\x01\x02\x00\n\x00\n",
 		"HTTP/2":       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\n\x00\n",
-		"PROXY text":   "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nany\n",
+		"PROXY, TLS":   "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n\x16\x03\x01\x02\x00\n\x00\n",
 		"PROXY binary": "\r\n\r\n\x00\r\nQUIT\n\n",
 	} {
 		g := &guarded{src: iotest.HalfReader(strings.NewReader(raw))}
@@ -133,24 +137,62 @@ func TestWhatIsNoHTTP1Passes(t *testing.T) {
 	}
 }
 
-func TestAnUpgradedConnectionIsLeftAlone(t *testing.T) {
+// A reader of PROXY headers may stand before the parser. What it leaves is watched.
+func TestWhatFollowsAProxyHeaderIsWatched(t *testing.T) {
+	for _, header := range []string{"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", "PROXY TCP6 ::1 ::2 1 65535\r\n", "PROXY UNKNOWN\r\n"} {
+		in := bufio.NewReader(&guarded{src: iotest.HalfReader(strings.NewReader(
+			header + "GET / HTTP/1.1\r\n" + host + "\r\nGET /2 HTTP/1.1\n" + host + "\r\n"))})
+		line, err := in.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, header, line)
+		require.Equal(t, 1, served(in), header)
+		require.Zero(t, served(strings.NewReader(header)), "a parser takes no header for a request")
+	}
+}
+
+func TestAReleasedConnectionIsLeftAlone(t *testing.T) {
 	const ask = "GET / HTTP/1.1\r\n" + host + "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 	raw := strings.NewReader(ask)
 	g := &guarded{src: raw}
 	_, err := http.ReadRequest(bufio.NewReader(g))
 	require.NoError(t, err)
-	g.Hijacked()
+	require.True(t, g.Watching(), "a wish for another protocol is none")
+	g.Release()
 	require.False(t, g.Watching())
 	raw.Reset("\n\n\n")
 	all, err := io.ReadAll(g)
 	require.NoError(t, err)
 	require.Equal(t, "\n\n\n", string(all))
+}
 
-	plain := &guarded{src: strings.NewReader("GET / HTTP/1.1\r\n" + host + "\r\n")}
-	_, err = http.ReadRequest(bufio.NewReader(plain))
+// What was refused while requests were expected is lost to what follows them.
+func TestAReleaseAfterARefusalEndsTheConnection(t *testing.T) {
+	raw := strings.NewReader("GET / HTTP/1.1\r\n" + host + "\r\nany\nthing")
+	g := &guarded{src: raw}
+	_, err := http.ReadRequest(bufio.NewReader(g))
 	require.NoError(t, err)
-	plain.Hijacked()
-	require.True(t, plain.Watching(), "nobody asked for another protocol")
+	g.Release()
+	raw.Reset("more")
+	all, err := io.ReadAll(g)
+	require.NoError(t, err)
+	require.Empty(t, all)
+}
+
+func TestSound(t *testing.T) {
+	for _, c := range requests {
+		head, _, whole := strings.Cut(c.raw, "\r\n\r\n")
+		if !whole {
+			continue
+		}
+		head += "\r\n\r\n"
+		all, err := io.ReadAll(&guarded{src: strings.NewReader(head)})
+		require.NoError(t, err)
+		preface := strings.HasPrefix(head, "PRI ")
+		require.Equal(t, string(all) == head && !preface, guard.Sound([]byte(head)), c.name)
+	}
+	require.False(t, guard.Sound([]byte("\r\n")))
+	require.False(t, guard.Sound([]byte("GET / HTTP/1.1\r\n"+host)))
+	require.False(t, guard.Sound([]byte("PROXY UNKNOWN\r\n")))
 }
 
 // FuzzGuard holds the verdict to be independent of how the bytes arrive, and what passes

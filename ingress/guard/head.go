@@ -10,7 +10,6 @@ type head struct {
 	length  int64 // -1 = not said
 	chunked bool
 	host    bool
-	upgrade bool // asks for another protocol
 	old     bool // HTTP/1.0
 	// authority is that of an absolute target: the parser believes it, others the Host
 	// field, so they have to be the same (threat row R4).
@@ -49,8 +48,6 @@ func (h *head) field(line []byte) bool {
 		first := h.length < 0 && !h.chunked
 		h.chunked = true
 		return first && !h.old && is(value, "chunked")
-	case is(name, "upgrade"):
-		h.upgrade = true
 	}
 	return true
 }

@@ -26,6 +26,7 @@ type conn struct {
 	idle    bool // waits for a request
 
 	deadline time.Time // for reading, as far as it is set; zero = not known
+	head     []byte    // of the current request, as it came; in the buffer until the watch begins
 	posted   bool      // the last request was a POST
 	response response  // of the current request
 	watch    watch
@@ -89,7 +90,7 @@ func (c *conn) serveFirst(r *http.Request) bool {
 // await waits for the first byte of the next request; otherwise it closes the connection.
 func (c *conn) await() bool {
 	if c.in.Buffered() == 0 {
-		c.expectNext()
+		c.expect(c.lane.opts.IdleTimeout())
 		c.setIdle(true)
 		if c.lane.draining.Load() {
 			_ = c.rwc.Close()
@@ -115,10 +116,10 @@ func (c *conn) await() bool {
 	return true
 }
 
-// expectNext sets the idle timeout. Setting a deadline costs more than looking at the
-// clock, so it is set ahead and renewed when less than the timeout is left.
-func (c *conn) expectNext() {
-	idle, now := c.lane.opts.IdleTimeout(), time.Now()
+// expect bounds the client's silence. Setting a deadline costs more than looking at the
+// clock, so it is set ahead and renewed when less than idle is left.
+func (c *conn) expect(idle time.Duration) {
+	now := time.Now()
 	if left := c.deadline.Sub(now); left < idle || left > idle*2 {
 		c.setReadDeadline(now.Add(idle + idle/4))
 	}
@@ -153,7 +154,7 @@ func (c *conn) abort() {
 
 // next reads and serves one request and tells whether the connection goes on here.
 func (c *conn) next() bool {
-	head, ok := c.head()
+	head, ok := c.readHead()
 	if !ok {
 		_ = c.rwc.Close()
 		return false
@@ -162,7 +163,8 @@ func (c *conn) next() bool {
 		c.handBack(c.buffered())
 		return false
 	}
-	raw := c.buffered() // stays as it is until the content is read
+	raw := c.buffered() // stays as it is while the head is parsed
+	c.head = raw[:head]
 	r := c.parse()
 	if r == nil {
 		c.handBack(raw)
@@ -170,7 +172,7 @@ func (c *conn) next() bool {
 	}
 	switch c.exchange(r) {
 	case declined:
-		c.handBack(raw)
+		c.handBack(append(bytes.Clone(c.head), c.buffered()...))
 		return false
 	case over:
 		return false
@@ -184,8 +186,9 @@ func (c *conn) buffered() []byte {
 	return all
 }
 
-// head reads on until a head is complete and returns its length, 0 when it is too large.
-func (c *conn) head() (int, bool) {
+// readHead reads on until a head is complete and returns its length, 0 when it is too
+// large.
+func (c *conn) readHead() (int, bool) {
 	waiting := false
 	for {
 		have := c.buffered()
@@ -268,7 +271,6 @@ func (c *conn) begin(r *http.Request, cancel context.CancelFunc) *content {
 	if r.Body != nil && r.Body != http.NoBody {
 		body = newContent(c, r)
 		r.Body = body
-		c.setReadDeadline(time.Time{})
 	}
 	c.watch.begin(cancel, body == nil)
 	return body

@@ -43,6 +43,7 @@ func (b *content) Read(p []byte) (int, error) {
 		b.expected = false
 		b.conn.response.writeContinue()
 	}
+	b.conn.watch.expectContent()
 	n, err := b.src.Read(p)
 	b.read.Add(int64(n))
 	if err == io.EOF {
@@ -77,7 +78,7 @@ func (b *content) expects() bool {
 func (b *content) finish(drain bool) bool {
 	if !b.mu.TryLock() {
 		// Somebody reads: what they have read of the rest is lost, and so is the connection.
-		_ = b.conn.rwc.SetReadDeadline(time.Unix(1, 0))
+		_ = b.conn.response.SetReadDeadline(time.Unix(1, 0))
 		b.mu.Lock()
 		drain = false
 	}

@@ -123,6 +123,8 @@ func (m *memory) Close() error {
 
 func (*memory) Write(p []byte) (int, error)      { return len(p), nil }
 func (*memory) Rest(bool)                        {}
+func (*memory) Keep()                            {}
+func (*memory) Release()                         {}
 func (*memory) LocalAddr() net.Addr              { return &net.TCPAddr{} }
 func (*memory) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
 func (*memory) SetDeadline(time.Time) error      { return nil }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,17 +24,21 @@ const patience = 20 * time.Second
 type conn struct {
 	*net.TCPConn
 	guard guard.Guard
+	read  atomic.Int64 // bytes
 	back  chan []byte
 }
 
-func (c *conn) Read(p []byte) (int, error) { return c.guard.Read(c.TCPConn, p) }
-
-func (c *conn) SetDeadline(t time.Time) error {
-	if t.IsZero() {
-		c.guard.Hijacked()
-	}
-	return c.TCPConn.SetDeadline(t)
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.guard.Read(c.TCPConn, p)
+	c.read.Add(int64(n))
+	return n, err
 }
+
+// Keep implements lane.Conn.
+func (c *conn) Keep() {}
+
+// Release implements lane.Conn.
+func (c *conn) Release() { c.guard.Release() }
 
 // Rest implements lane.Conn.
 func (c *conn) Rest(bool) {}

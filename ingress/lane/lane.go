@@ -10,10 +10,13 @@ import (
 	"time"
 )
 
-// Conn is a client's connection. Its reads are guarded (package guard), and clearing all
-// deadlines by SetDeadline tells the guard that the connection is hijacked.
+// Conn is a client's connection. Its reads are guarded (package guard).
 type Conn interface {
 	net.Conn
+	// Keep tells, before the connection is hijacked from its server, that requests go on.
+	Keep()
+	// Release tells that no further request comes: what follows is another protocol.
+	Release()
 	// HandBack gives the connection to the server it came from, as if it had just been
 	// accepted, with the bytes that were read and not used.
 	HandBack(unread []byte)
@@ -49,6 +52,10 @@ type Taken struct {
 	Ready <-chan struct{}
 }
 
+// ContentTimeout is how long a client that has begun a request may send nothing of its
+// content while somebody waits for that (threat row X2).
+const ContentTimeout = 15 * time.Minute
+
 // Options configure a Lane.
 type Options struct {
 	// IdleTimeout is how long a connection may wait for its next request, in force at the
@@ -56,7 +63,12 @@ type Options struct {
 	IdleTimeout func() time.Duration
 	// HeadTimeout bounds the time from the first byte of a head to its last. 0 = 10 s.
 	HeadTimeout time.Duration
-	Logger      *slog.Logger // nil = none
+	// ContentTimeout is how long a client may be silent while a handler reads what it has
+	// announced; it may be a quarter longer. 0 = the constant of that name.
+	ContentTimeout time.Duration
+	// InterimTimeout is how long a client may take to receive one interim answer. 0 = 30 s.
+	InterimTimeout time.Duration
+	Logger         *slog.Logger // nil = none
 }
 
 // Lane is a set of connections that were taken over. It is safe for concurrent use.
@@ -77,6 +89,12 @@ func New(o Options) *Lane {
 	}
 	if o.HeadTimeout == 0 {
 		o.HeadTimeout = 10 * time.Second
+	}
+	if o.ContentTimeout == 0 {
+		o.ContentTimeout = ContentTimeout
+	}
+	if o.InterimTimeout == 0 {
+		o.InterimTimeout = 30 * time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -6,12 +6,17 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/opensandbox-edge/edge/ingress/guard"
 )
 
 // parse reads the head, which is whole in the buffer. It returns nil for everything that
-// is for the other server to answer: the checks are those net/http's server makes beside
-// its parser, and no HTTP but 1.1.
+// is for the other server to answer: the checks are those the guard makes, once more, and
+// those net/http's server makes beside its parser, and no HTTP but 1.1.
 func (c *conn) parse() *http.Request {
+	if !guard.Sound(c.head) {
+		return nil
+	}
 	r, err := http.ReadRequest(c.in)
 	if err != nil {
 		return nil

@@ -30,15 +30,17 @@ type response struct {
 	coded    bool // the handler set a Transfer-Encoding
 	closing  bool
 	hijacked bool
-	timed    bool     // a write deadline is set
 	trailers []string // announced
 
 	out  *buffer // what is to be sent; nil = nothing was rendered
 	held []byte  // the begin of the content, until it is clear how it is framed
 	err  error   // of writing
 
-	interim  sync.Mutex
-	canInter bool // interim answers may still be sent
+	interim  sync.Mutex // held while an interim answer is written
+	canInter bool       // interim answers may still be sent
+
+	pace  sync.Mutex // never held while anything is written
+	timed bool       // the handler has set a write deadline
 }
 
 // buffer is what one write to the client is put together in.
@@ -57,11 +59,14 @@ func (w *response) reset(c *conn, r *http.Request, content *content) {
 	clear(header)
 	w.conn, w.request, w.content, w.header = c, r, content, header
 	w.status, w.length, w.written = 0, -1, 0
-	w.fixed, w.chunked, w.typed, w.coded, w.closing, w.hijacked, w.timed = false, false, false, false, r.Close, false, false
+	w.fixed, w.chunked, w.typed, w.coded, w.closing, w.hijacked = false, false, false, false, r.Close, false
 	w.trailers, w.err = nil, nil
 	w.interim.Lock()
 	w.canInter = true
 	w.interim.Unlock()
+	w.pace.Lock()
+	w.timed = false
+	w.pace.Unlock()
 }
 
 // release gives the buffers back.
@@ -112,31 +117,6 @@ func (w *response) WriteHeader(status int) {
 	w.out = bufferPool.Get().(*buffer)
 	w.held = w.out.held[:0]
 	w.renderHead()
-}
-
-// writeInterim sends an answer before the answer.
-func (w *response) writeInterim(status int) {
-	w.interim.Lock()
-	defer w.interim.Unlock()
-	if !w.canInter {
-		return
-	}
-	head := appendStatus(make([]byte, 0, 512), status)
-	for name, values := range w.header {
-		if name != "Content-Length" && name != "Transfer-Encoding" {
-			head = appendField(head, name, values)
-		}
-	}
-	_, _ = w.conn.rwc.Write(append(head, "\r\n"...))
-}
-
-// writeContinue tells the client to send the content it has announced.
-func (w *response) writeContinue() {
-	w.interim.Lock()
-	defer w.interim.Unlock()
-	if w.canInter {
-		_, _ = w.conn.rwc.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
-	}
 }
 
 // Write implements http.ResponseWriter.
@@ -253,11 +233,11 @@ func (w *response) finish() bool {
 		w.out.b = append(w.out.b, "\r\n"...)
 	}
 	w.push()
-	w.interim.Lock()
+	w.pace.Lock()
 	if w.timed {
 		_ = w.conn.rwc.SetWriteDeadline(time.Time{})
 	}
-	w.interim.Unlock()
+	w.pace.Unlock()
 	short := w.length >= 0 && w.written != w.length && w.request.Method != http.MethodHead && hasContent(w.status)
 	return w.err == nil && !w.closing && !short
 }
@@ -266,22 +246,15 @@ func (w *response) finish() bool {
 func (w *response) SetReadDeadline(t time.Time) error {
 	w.conn.watch.mu.Lock()
 	defer w.conn.watch.mu.Unlock()
+	w.conn.watch.timed = true
 	w.conn.deadline = t
 	return w.conn.rwc.SetReadDeadline(t)
-}
-
-// SetWriteDeadline is for http.ResponseController. It ends with the request.
-func (w *response) SetWriteDeadline(t time.Time) error {
-	w.interim.Lock()
-	defer w.interim.Unlock()
-	w.timed = true
-	return w.conn.rwc.SetWriteDeadline(t)
 }
 
 // EnableFullDuplex is for http.ResponseController; the lane knows nothing else.
 func (*response) EnableFullDuplex() error { return nil }
 
-// Hijack implements http.Hijacker.
+// Hijack implements http.Hijacker. No request follows on the connection.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if w.hijacked {
 		return nil, nil, http.ErrHijacked
@@ -293,6 +266,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c.watch.end()
 	w.hijacked, w.status = true, http.StatusSwitchingProtocols
 	c.lane.forget(c)
+	c.rwc.Release()
 	if err := c.rwc.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, err
 	}

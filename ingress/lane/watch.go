@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ type watch struct {
 	cancel   context.CancelFunc // of the current request; nil = none
 	read     bool               // the content has been read: the reading side is free
 	due      bool               // patience is at its end
+	timed    bool               // the handler has set a read deadline
 	watching chan struct{}      // closed when the watcher has gone; nil = there is none
 }
 
@@ -28,7 +30,7 @@ func (w *watch) init(c *conn) { w.conn = c }
 func (w *watch) begin(cancel context.CancelFunc, read bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cancel, w.read, w.due = cancel, read, false
+	w.cancel, w.read, w.due, w.timed = cancel, read, false, false
 	if w.timer == nil {
 		w.timer = time.AfterFunc(patience, w.expire)
 		return
@@ -58,11 +60,22 @@ func (w *watch) start() {
 	}
 	gone := make(chan struct{})
 	w.watching = gone
+	w.conn.head = bytes.Clone(w.conn.head) // what is looked for comes into the buffer
 	w.conn.setReadDeadline(time.Time{})
 	go func() { // end waits for it
 		defer close(gone)
 		w.look()
 	}()
+}
+
+// expectContent bounds the client's silence in the middle of what it has announced. A
+// deadline of the handler's stands.
+func (w *watch) expectContent() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.timed {
+		w.conn.expect(w.conn.lane.opts.ContentTimeout)
+	}
 }
 
 // look waits for the connection to end. A further request that arrives stays in the
