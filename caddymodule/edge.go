@@ -58,6 +58,7 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 		MaxWaiting:         c.Ingress.MaxWaiting,
 		AutoResume:         c.Ingress.AutoResume,
 		Reserved:           reserved,
+		Connection:         connectionOf,
 		Budget:             &s.sandboxes,
 		MaxRequests:        c.Ingress.MaxRequests,
 		OnGranted:          liftTimeouts,

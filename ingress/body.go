@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"sync"
@@ -19,12 +20,24 @@ type requestBody struct {
 
 	reading sync.Mutex // held while a read is under way
 	over    bool
+	vigil   vigil
+	release context.CancelFunc
 }
 
-func newRequestBody(x *exchange) *requestBody {
+// newRequestBody returns the context of the exchange, too: it also ends when the client
+// leaves while its body is not read. end must be called.
+func newRequestBody(x *exchange) (context.Context, *requestBody) {
 	b := &requestBody{x: x, src: x.r.Body}
-	b.eof.Store(x.r.ContentLength == 0)
-	return b
+	if x.r.ContentLength == 0 {
+		b.eof.Store(true)
+		return x.r.Context(), b
+	}
+	ctx, cancel := context.WithCancel(x.r.Context())
+	b.release = cancel
+	if x.r.ProtoMajor == 1 {
+		b.vigil.client, b.vigil.left = x.clientConn(), cancel
+	}
+	return ctx, b
 }
 
 // Read implements io.Reader. The transport may still call it after an early answer was
@@ -35,6 +48,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if b.over {
 		return 0, http.ErrBodyReadAfterClose
 	}
+	b.vigil.begin()
 	n, err := b.src.Read(p)
 	b.x.Metrics.received.Add(float64(n))
 	if n > 0 {
@@ -46,7 +60,10 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	if err == io.EOF || b.count == b.x.r.ContentLength {
 		b.eof.Store(true)
+		b.vigil.stop() // the server watches the client now
+		return n, err
 	}
+	b.vigil.end()
 	return n, err
 }
 
@@ -64,6 +81,10 @@ const linger = 500 * time.Millisecond
 // HTTP/1.1 body it bounds the time for which the server then drains it: a client that
 // stopped sending would hold the connection for ever.
 func (b *requestBody) end() {
+	if b.release != nil {
+		b.vigil.stop()
+		b.release()
+	}
 	if b.finished() || b.x.r.ProtoMajor != 1 {
 		// Either nobody reads, or the server ends the read when the handler returns.
 		return

@@ -15,6 +15,8 @@ type clientEnd interface {
 	// closeWrite tells the client that nothing more comes; an error where that is not
 	// possible apart from ending it all.
 	closeWrite() error
+	// attend calls left when the client has gone and nobody reads from it, until stop.
+	attend(left func()) (stop func())
 	// stopReading fails the Read under way and later ones.
 	stopReading()
 	// abort fails reads and writes, and shows the client that this was no orderly end
@@ -26,9 +28,12 @@ type clientEnd interface {
 type clientConn struct {
 	net.Conn
 	buffered *bufio.Reader // holds what came along with the head; nil once that is read
+	vigil    vigil
 }
 
 func (c *clientConn) Read(p []byte) (int, error) {
+	c.vigil.begin()
+	defer c.vigil.end()
 	if c.buffered != nil {
 		if n := min(c.buffered.Buffered(), len(p)); n > 0 {
 			return c.buffered.Read(p[:n])
@@ -36,6 +41,11 @@ func (c *clientConn) Read(p []byte) (int, error) {
 		c.buffered = nil
 	}
 	return c.Conn.Read(p)
+}
+
+func (c *clientConn) attend(left func()) (stop func()) {
+	c.vigil.client, c.vigil.left = c.Conn, left
+	return c.vigil.stop
 }
 
 func (c *clientConn) closeWrite() error { return closeWrite(c.Conn) }
@@ -58,6 +68,9 @@ func (s *clientStream) Write(p []byte) (int, error) {
 	}
 	return n, s.rc.Flush()
 }
+
+// attend: the end of a stream ends its request's context, which cuts the sandbox's end.
+func (s *clientStream) attend(func()) (stop func()) { return func() {} }
 
 func (s *clientStream) closeWrite() error { return errors.ErrUnsupported }
 func (s *clientStream) stopReading()      { _ = s.body.Close() }

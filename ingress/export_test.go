@@ -10,6 +10,9 @@ import (
 // Tests do not wait for seconds to see a stream touch its sandbox again.
 func init() { retouch, uploadCounts = 5*time.Millisecond, 50*time.Millisecond }
 
+// Nor to see that a client has left.
+func init() { attention = 50 * time.Millisecond }
+
 // NewPatientUpstreams make execd be awaited longer than on an idle machine.
 func NewPatientUpstreams(d Directory, patience time.Duration) *upstream.Pools {
 	return upstream.New(upstream.Options{Confirm: d.Confirm, ExecdPatience: patience})

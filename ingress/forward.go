@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -17,14 +18,14 @@ func (x *exchange) forward() error {
 	if x.r.ProtoMajor == 1 && x.r.ContentLength != 0 {
 		_ = http.NewResponseController(x.w).EnableFullDuplex()
 	}
-	body := newRequestBody(x)
+	ctx, body := newRequestBody(x)
 	defer body.end()
 
-	err := x.attempt(body)
+	err := x.attempt(ctx, body)
 	if err != nil && isDial(err) && outdated(err, x.entry) {
 		// The sandbox moved between lookup and first byte: once more with what is known now.
 		if _, err = x.admit(); err == nil {
-			err = x.attempt(body)
+			err = x.attempt(ctx, body)
 		}
 	}
 	if err == nil {
@@ -37,7 +38,7 @@ func (x *exchange) forward() error {
 			return now
 		}
 		return x.notReady()
-	case x.r.Context().Err() != nil:
+	case ctx.Err() != nil:
 		return errClientGone
 	}
 	return err
@@ -54,10 +55,10 @@ func (x *exchange) closeIfUnread(body *requestBody) {
 
 // attempt is one round trip to the entry that was resolved. An error is an
 // *upstream.DialError when the sandbox got no byte of the request.
-func (x *exchange) attempt(body *requestBody) error {
+func (x *exchange) attempt(ctx context.Context, body *requestBody) error {
 	peer := &peer{x: x}
 	defer peer.release()
-	res, err := x.Upstreams.RoundTrip(x.r.Context(), x.Core, x.outgoing(body, peer))
+	res, err := x.Upstreams.RoundTrip(ctx, x.Core, x.outgoing(body, peer))
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func newEdgeBehind(t testing.TB, proxies *forwarded.Proxies, changes ...change) 
 	require.NoError(t, err)
 	keys := auth.NewKeys(auth.Key{Name: "main", Value: secret.New(apiKey)})
 	d := new(directory)
-	o := ingress.Options{Directory: d, Toucher: d, Table: table, Keys: keys, CORS: auth.NewCORS(), Core: core}
+	o := ingress.Options{Directory: d, Toucher: d, Table: table, Keys: keys, CORS: auth.NewCORS(), Core: core, Connection: connectionOf}
 	for _, c := range changes {
 		c(&o)
 	}
@@ -95,7 +95,11 @@ func newEdgeBehind(t testing.TB, proxies *forwarded.Proxies, changes ...change) 
 	require.NoError(t, err)
 	a, err := auth.New(auth.Options{Table: table, Keys: keys, Proxies: proxies})
 	require.NoError(t, err)
-	front := httptest.NewServer(behind(a, h))
+	front := httptest.NewUnstartedServer(behind(a, h))
+	front.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, c)
+	}
+	front.Start()
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
@@ -109,6 +113,13 @@ func newEdgeBehind(t testing.TB, proxies *forwarded.Proxies, changes ...change) 
 		directory: d, url: front.URL, upstreams: o.Upstreams,
 		client: &http.Client{Transport: transport}, handler: front.Config.Handler,
 	}
+}
+
+type connKey struct{}
+
+func connectionOf(r *http.Request) net.Conn {
+	c, _ := r.Context().Value(connKey{}).(net.Conn)
+	return c
 }
 
 // behind puts authentication in front of a handler, as a server adapter does.

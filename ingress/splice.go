@@ -34,6 +34,7 @@ func (x *exchange) splice(client clientEnd, upstream io.ReadWriteCloser) error {
 	defer t.release()
 	stop := context.AfterFunc(x.entry.Ctx, t.cut)
 	defer stop()
+	defer client.attend(t.cut)()
 	impatience := time.AfterFunc(time.Hour, t.cut)
 	impatience.Stop()
 	defer impatience.Stop()

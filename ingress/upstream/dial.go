@@ -48,7 +48,7 @@ func (p *pool) connect(ctx context.Context, addr netip.AddrPort) (net.Conn, erro
 	if addr == p.execd {
 		deadline = deadline.Add(p.owner.options.ExecdPatience)
 	}
-	dialer := net.Dialer{Timeout: dialTimeout}
+	dialer := net.Dialer{Timeout: dialTimeout, Control: boundStall}
 	pauses := backoff.Backoff{First: firstDialPause, Most: maxDialPause}
 	for {
 		c, err := dialer.DialContext(ctx, "tcp", addr.String())

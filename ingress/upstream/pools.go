@@ -12,6 +12,9 @@ import (
 // not bounded: that is the client's business.
 const (
 	dialTimeout = 10 * time.Second
+	// stallTimeout is how long a sandbox may leave what it is sent untaken, while more
+	// waits to be sent; it is what clients have, too (threat row X1).
+	stallTimeout = 5 * time.Minute
 	// execdPatience is how long a refused connection to execd is tried again: a sandbox
 	// that just started or resumed may need a moment. Other ports are answered at once.
 	execdPatience  = 500 * time.Millisecond
