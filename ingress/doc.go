@@ -7,7 +7,15 @@
 // package auth; a request without that note is refused. The package knows neither
 // Caddy nor a runtime. Contract 04 §6–8 and §10, 01 §11.
 //
-// One request passes the files in this order: handler.go, access.go, browser.go, enter.go
-// (over resolve.go, access.go and wait.go), touch.go, header_request.go, forward.go, then
-// either upgrade.go or redirect.go, header_response.go and copy.go.
+// One request passes the files in this order:
+//
+//	handler.go           the steps themselves
+//	request.go           over hopbyhop.go: what may not reach any sandbox; websocket.go, what a handshake is
+//	browser.go           what other sites' pages may not do
+//	enter.go             over resolve.go, access.go and wait.go: to a sandbox that takes it
+//	limits.go            a place in the sandbox's budget
+//	touch.go             the access counts
+//	forward.go           over upstream.go: the request, with header_request.go, body.go and peer.go
+//	upgrade.go           a WebSocket: clientend.go, splice.go
+//	redirect.go          or an answer: header_response.go, caching.go, copy.go
 package ingress
