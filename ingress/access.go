@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"crypto/sha256"
 	"net/http"
 	"strings"
 	"time"
@@ -26,23 +27,41 @@ func (x *exchange) checkToken() error {
 	if want == nil && x.decision.KeyErr != nil {
 		return x.decision.KeyErr // no token stands in for the API key here
 	}
-	if x.route.Port != wire.PortExecd || want == nil || x.isPing() {
+	if x.route.Port != wire.PortExecd || want == nil {
 		return nil
 	}
 	sent := x.r.Header[wire.HeaderExecdToken]
+	if len(sent) == 1 && tokenEqual(*want, sent[0]) {
+		x.proven = true
+		return nil
+	}
+	if x.isPing() && (x.proven || !x.HideExistence) {
+		return nil
+	}
 	if len(sent) == 0 || (len(sent) == 1 && sent[0] == "") {
 		return errMissingToken
 	}
-	if len(sent) > 1 || !secret.SumEqual(*want, sent[0]) {
-		return errInvalidToken
-	}
-	x.proven = true
-	return nil
+	return errInvalidToken
 }
 
-// isPing is execd's liveness question, which tells nothing and needs no token.
+// maxToken bounds the tokens that are compared, in bytes: hashing a longer one takes so
+// long that the time would tell which sandboxes exist (threat row A7).
+const maxToken = 256
+
+func tokenEqual(want [sha256.Size]byte, sent string) bool {
+	return len(sent) <= maxToken && secret.SumEqual(want, sent)
+}
+
+// isPing is execd's liveness question, which needs no token: it tells nothing but that the
+// sandbox exists.
 func (x *exchange) isPing() bool {
 	return x.r.Method == http.MethodGet && x.route.Path == "/ping" && !x.upgrade
+}
+
+// isStrangersPing tells a question on the daemon's port by somebody who has shown nothing.
+// It neither keeps a sandbox alive nor wakes it (threat rows A7 and X5).
+func (x *exchange) isStrangersPing() bool {
+	return x.route.Port == wire.PortExecd && !x.proven && x.isPing()
 }
 
 // checkSecure decides about sandboxes that demand access verification, on every route
@@ -86,7 +105,7 @@ func (x *exchange) accessHeader() access.Header {
 	if len(sent) == 0 {
 		return access.Absent
 	}
-	if want := x.entry.SecureSum; want != nil && secret.SumEqual(*want, strings.TrimSpace(sent[0])) {
+	if want := x.entry.SecureSum; want != nil && tokenEqual(*want, strings.TrimSpace(sent[0])) {
 		return access.Equal
 	}
 	return access.Different

@@ -1,6 +1,7 @@
 package ingress_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,6 +51,9 @@ func TestExecdTokenIsCheckedBeforeDialling(t *testing.T) {
 				if c.code == "" {
 					connections++
 					require.Equal(t, 200, res.StatusCode, body)
+					if strings.HasPrefix(c.path, "/ping") {
+						touches-- // whoever shows nothing keeps nothing alive
+					}
 					require.Equal(t, touches+1, e.touches.Load())
 				} else {
 					require.Equal(t, 401, res.StatusCode)

@@ -6,7 +6,7 @@ import "github.com/opensandbox-edge/edge/ingress/access"
 // for or wakes a sandbox (threat row A7).
 func (x *exchange) enter() error {
 	granted, err := x.admit()
-	if err != nil && granted {
+	if err != nil && granted && !x.isStrangersPing() {
 		return x.wait(err)
 	}
 	return err

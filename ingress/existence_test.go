@@ -41,6 +41,79 @@ var hidden = map[string]lifecycle.Entry{
 	"ended, secure":    {State: lifecycle.Terminated, SecureSum: tokenSum(accessToken)},
 }
 
+// kinds are requests of all sorts, by name, as a stranger may send them along every form.
+var kinds = map[string]func(f form) string{
+	"GET":     func(f form) string { return f.head("GET", "/files", ending()...) + "\r\n" },
+	"HEAD":    func(f form) string { return f.head("HEAD", "/x", ending()...) + "\r\n" },
+	"OPTIONS": func(f form) string { return f.head("OPTIONS", "/x", ending()...) + "\r\n" },
+	"preflight": func(f form) string {
+		return f.head("OPTIONS", "/x", ending("Origin: http://a", "Access-Control-Request-Method: GET")...) + "\r\n"
+	},
+	"POST": func(f form) string { return f.head("POST", "/x", ending("Content-Length: 3")...) + "\r\nabc" },
+	"expect": func(f form) string {
+		return f.head("POST", "/x", ending("Content-Length: 3", "Expect: 100-continue")...) + "\r\n"
+	},
+	"websocket": func(f form) string {
+		return f.head("GET", "/x", "X-Request-ID: r", "Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==") + "\r\n"
+	},
+	"browser": func(f form) string {
+		return f.head("GET", "/x", ending("Accept: text/html", "Origin: http://a")...) + "\r\n"
+	},
+	"a wrong token": func(f form) string {
+		return f.head("GET", "/x", ending("OpenSandbox-Secure-Access: wrong", "X-EXECD-ACCESS-TOKEN: wrong")...) + "\r\n"
+	},
+	"ping": func(f form) string { return f.head("GET", "/ping", ending()...) + "\r\n" },
+	"ping with a wrong token": func(f form) string {
+		return f.head("GET", "/ping", ending("X-EXECD-ACCESS-TOKEN: wrong")...) + "\r\n"
+	},
+}
+
+func ending(extra ...string) []string { return append(extra, "Connection: close", "X-Request-ID: r") }
+
+// Whatever a stranger asks, sandboxes that exist answer like those that do not.
+func TestHiddenFromEveryKindOfRequest(t *testing.T) {
+	e := newEdge(t, withKeys(signing(t)), func(o *ingress.Options) { o.HideExistence = true })
+	addr, dialled := rawBackend(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	all := append(forms("44772"), signedForms(44772, "zzzzzz", "00000000a")...)
+	for kind, request := range kinds {
+		unknown := make([]string, len(all))
+		for i, f := range all {
+			unknown[i] = e.exact(t, request(f))
+		}
+		for name, entry := range hidden {
+			entry.ID = id
+			e.publish(t, entry, addr, 44772)
+			for i, f := range all {
+				require.Equal(t, unknown[i], e.exact(t, request(f)), "%s, %s, %s", kind, name, f.name)
+			}
+			e.Remove(id, lifecycle.ErrGone)
+		}
+	}
+	require.Zero(t, dialled())
+	require.Zero(t, e.touches.Load())
+
+	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running, ExecdTokenSum: tokenSum("T")}, addr, 44772)
+	res, _ := e.raw(t, direct("44772").head("GET", "/ping", ending("X-EXECD-ACCESS-TOKEN: T")...)+"\r\n")
+	require.Equal(t, 200, res.StatusCode, "whoever has the token may ask")
+}
+
+// Tokens of any length are refused in the same time: the long ones are not hashed.
+func TestLongTokensAreWrong(t *testing.T) {
+	long := strings.Repeat("t", 257)
+	e := newEdge(t)
+	addr, _ := rawBackend(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	for token, status := range map[string]int{long[1:]: 200, long: 401} {
+		e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running, SecureSum: tokenSum(token)}, addr, 8080)
+		res, _ := e.raw(t, direct("8080").head("GET", "/", ending("OpenSandbox-Secure-Access: "+token)...)+"\r\n")
+		require.Equal(t, status, res.StatusCode, len(token))
+		e.Remove(id, lifecycle.ErrGone)
+		e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running, ExecdTokenSum: tokenSum(token)}, addr, 44772)
+		res, _ = e.raw(t, direct("44772").head("GET", "/", ending("X-EXECD-ACCESS-TOKEN: "+token)...)+"\r\n")
+		require.Equal(t, status, res.StatusCode, len(token))
+		e.Remove(id, lifecycle.ErrGone)
+	}
+}
+
 func TestHiddenExistence(t *testing.T) {
 	e := newEdge(t, withKeys(signing(t)), func(o *ingress.Options) { o.HideExistence = true })
 	addr, dialled := rawBackend(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

@@ -73,6 +73,9 @@ func (x *exchange) touch() {
 		t.start()
 		return
 	}
+	if x.isStrangersPing() {
+		return
+	}
 	// An upload is answered at its end, which may be long after the sandbox would have
 	// expired: the body of a client with the sandbox's own token counts before.
 	t.upload = !t.began.IsZero() && t.entry.ExecdTokenSum != nil && !x.isPing()

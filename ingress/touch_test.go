@@ -191,9 +191,38 @@ func TestWhatTheDaemonRefusesIsNoAccess(t *testing.T) {
 	e := newEdge(t, func(o *ingress.Options) { o.Toucher = &seen })
 	_, err := e.Publish(lifecycle.Entry{ID: id, State: lifecycle.Running, RenewExtend: time.Hour, Published: map[uint16]netip.AddrPort{44772: closedPort(t)}})
 	require.NoError(t, err)
-	res, _ := e.do(t, direct("44772").request(t, e, "GET", "/ping", nil))
+	res, _ := e.do(t, direct("44772").request(t, e, "GET", "/files", nil))
 	require.Equal(t, 502, res.StatusCode)
 	require.Zero(t, seen.count(), "there was no answer")
+}
+
+// A ping needs no token, and so says nothing for a sandbox that nobody uses.
+func TestPingsOfStrangersAreNoAccess(t *testing.T) {
+	var seen touched
+	e := newEdge(t, func(o *ingress.Options) { o.Toucher = &seen })
+	for name, entry := range map[string]lifecycle.Entry{
+		"with a token": {ID: id, RenewExtend: time.Hour, ExecdTokenSum: tokenSum("T")}, "without": {ID: id, RenewExtend: time.Hour},
+	} {
+		e.opted(t, entry, func(http.ResponseWriter, *http.Request) {}, 44772, 8080)
+		for _, f := range forms("44772") {
+			before := seen.count()
+			res, _ := e.do(t, f.request(t, e, "GET", "/ping", nil))
+			require.Equal(t, 200, res.StatusCode, "%s, %s", name, f.name)
+			require.Equal(t, before, seen.count(), "%s, %s", name, f.name)
+			if entry.ExecdTokenSum == nil {
+				continue
+			}
+			r := f.request(t, e, "GET", "/ping", nil)
+			r.Header.Set("X-EXECD-ACCESS-TOKEN", "T")
+			res, _ = e.do(t, r)
+			require.Equal(t, 200, res.StatusCode)
+			require.Greater(t, seen.count(), before, "with the token it is an access")
+		}
+		before := seen.count()
+		_, _ = e.do(t, direct("8080").request(t, e, "GET", "/ping", nil))
+		require.Greater(t, seen.count(), before, "an application's /ping is like any other path")
+		e.Remove(id, lifecycle.ErrGone)
+	}
 }
 
 type zeros struct{}

@@ -205,6 +205,16 @@ func TestHiddenSandboxesHoldNobodyWithoutACredential(t *testing.T) {
 	}
 }
 
+// A ping needs no token, so it must not hold or wake a sandbox.
+func TestPingsOfStrangersDoNotWait(t *testing.T) {
+	w := newWaiting(t, nil, func(o *ingress.Options) { o.Wait = time.Hour })
+	w.put(t, lifecycle.Pending)
+	for _, f := range forms("44772") {
+		res, _ := w.do(t, f.request(t, w.edge, "GET", "/ping", nil)) // it would take an hour
+		require.Equal(t, http.StatusServiceUnavailable, res.StatusCode, f.name)
+	}
+}
+
 func TestWaitingIsBoundedInTime(t *testing.T) {
 	w := newWaiting(t, nil, func(o *ingress.Options) { o.Wait = 20 * time.Millisecond })
 	w.put(t, lifecycle.Pending)
