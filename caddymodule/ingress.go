@@ -13,6 +13,7 @@ import (
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/caddymodule/listener"
+	"github.com/opensandbox-edge/edge/ingress/lane"
 	"github.com/opensandbox-edge/edge/ingress/route"
 )
 
@@ -21,8 +22,9 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("opensandbox_ingress", parseIngress)
 }
 
-// streamIdle is the stall timeout of sandbox traffic, in place of the server's: an
-// upload, a WebSocket or an event stream may rest for long.
+// streamIdle is how long a WebSocket over HTTP/2 or HTTP/3 may rest, in place of the
+// server's stall timeout. Content that a client has announced may not, for longer than in
+// the lane.
 const streamIdle = 24 * time.Hour
 
 // clientStall is how long one write to a client that does not read may take, in place of
@@ -104,7 +106,11 @@ func liftTimeouts(_ http.ResponseWriter, r *http.Request) {
 	}
 	reader, writer := caddyhttp.IdleTimeoutsFromContext(r.Context())
 	if reader != nil {
-		lifted.undo = append(lifted.undo, reader.Override(streamIdle, 0))
+		idle := streamIdle
+		if r.ContentLength != 0 {
+			idle = lane.ContentTimeout
+		}
+		lifted.undo = append(lifted.undo, reader.Override(idle, 0))
 	}
 	if writer != nil {
 		lifted.undo = append(lifted.undo, writer.Override(clientStall, 0, 0))
