@@ -12,9 +12,10 @@ import (
 )
 
 // copyResponseHeader puts the sandbox's end-to-end headers on ours. Its values replace
-// what the server set before (Date, Server), so that nothing is sent twice.
+// what the server set before (Date), so that nothing is sent twice.
 func (x *exchange) copyResponseHeader(from http.Header) {
 	to := x.w.Header()
+	delete(to, "Server") // the answer is not this server's
 	named, _ := connectionOptions(from["Connection"])
 	for name, values := range from {
 		switch {
@@ -28,6 +29,9 @@ func (x *exchange) copyResponseHeader(from http.Header) {
 		default:
 			to[name] = values
 		}
+	}
+	if x.route.Class == route.Gateway {
+		to[wire.HeaderPoweredBy] = []string{wire.PoweredBy}
 	}
 	x.isolation().Document(to)
 	x.guardCaches(to)
@@ -47,7 +51,7 @@ func (x *exchange) isolation() isolation.Policy {
 // questions; what listens there may be the workload (threat row W1). named are the options
 // of the head that came with the field.
 func (x *exchange) keptBack(named options, name string) bool {
-	return isHopByHop(name) || name == wire.HeaderRequestID || commandsProxies(name) || x.isolation().Drops(name) ||
+	return isHopByHop(name) || name == wire.HeaderRequestID || name == wire.HeaderPoweredBy && x.route.Class == route.Gateway || commandsProxies(name) || x.isolation().Drops(name) ||
 		named.name(name) || x.ownDaemon() && isCORS(name)
 }
 

@@ -11,6 +11,10 @@ const (
 	HeaderIngressTo       = "Opensandbox-Ingress-To" // the route, on header routes
 	HeaderIngressToLegacy = "Open-Sandbox-Ingress"
 
+	// HeaderPoweredBy marks answers that came through a gateway as PoweredBy (contract 04 §1).
+	HeaderPoweredBy = "Reverse-Proxy-Server-Powerby"
+	PoweredBy       = "OpenSandbox-ingress"
+
 	HeaderRequestID = "X-Request-Id" // names one request in answers and logs (contract 01 §3)
 )
 

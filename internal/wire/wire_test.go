@@ -13,7 +13,7 @@ import (
 // Header maps are indexed with these names, so another spelling would find nothing.
 func TestHeadersAreCanonical(t *testing.T) {
 	for _, name := range append([]string{
-		wire.HeaderAccessRenew, wire.HeaderIngressTo, wire.HeaderIngressToLegacy, wire.HeaderRequestID,
+		wire.HeaderAccessRenew, wire.HeaderIngressTo, wire.HeaderIngressToLegacy, wire.HeaderRequestID, wire.HeaderPoweredBy,
 	}, wire.Credentials...) {
 		require.Equal(t, textproto.CanonicalMIMEHeaderKey(name), name)
 	}
