@@ -82,6 +82,15 @@ dsn = "redis://:`+seedPassword+`@db.example:6379/0"`)
 	}
 }
 
+func TestThePasswordOfRedisIsMaskedByItself(t *testing.T) {
+	for dsn, want := range map[string][]string{
+		"redis://:p%40ssword-1@h:6379/0": {"p@ssword-1", "p%40ssword-1"}, "unix://user:word-2@/run/redis.sock": {"word-2", "word-2"},
+		"redis://h:6379/0": nil, "": nil,
+	} {
+		require.Equal(t, append([]string{dsn}, want...), dsnSecrets(dsn))
+	}
+}
+
 // hostile answers with everything a sandbox can put into an answer.
 func hostile() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -114,7 +123,7 @@ func drive(r *rig, port int) {
 	label := fmt.Sprintf("%s-%d", sandboxID, port)
 	for _, target := range []string{
 		"/v1/sandboxes?key=" + seedQuery, "/v1/sandboxes/nothing?" + seedQuery, "/v1/" + testKey, "/health?" + seedQuery, "/docs?url=" + seedQuery,
-		"/nothing/" + testKey + "?" + seedQuery, "/sandboxes/a%2Fb?" + seedQuery,
+		"/nothing/" + testKey + "?" + seedQuery, "/nothing/" + seedPassword, "/sandboxes/a%2Fb?" + seedQuery,
 		fmt.Sprintf("/sandboxes/%s/proxy/%d/x?%s", sandboxID, port, seedQuery),
 		fmt.Sprintf("/sandboxes/%s/proxy/%d/redirect?%s", sandboxID, port, seedQuery),
 		fmt.Sprintf("/sandboxes/%s/proxy/%d/broken?%s", sandboxID, port, seedQuery),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/opensandbox-edge/edge/auth"
@@ -141,5 +142,20 @@ func (s *settings) secrets() []string {
 			out = append(out, string(raw))
 		}
 	}
-	return append(out, s.config.RenewIntent.Redis.DSN.Reveal(), s.config.Control.APIKey.Reveal())
+	return append(append(out, s.config.Control.APIKey.Reveal()), dsnSecrets(s.config.RenewIntent.Redis.DSN.Reveal())...)
+}
+
+// dsnSecrets are the address with its password, and the password by itself, as it is
+// written there and as it is meant.
+func dsnSecrets(dsn string) []string {
+	out := []string{dsn}
+	u, err := url.Parse(dsn)
+	if err != nil || u.User == nil {
+		return out
+	}
+	password, _ := u.User.Password()
+	_, written, _ := strings.Cut(dsn, "://")
+	written, _, _ = strings.Cut(written, "@")
+	_, written, _ = strings.Cut(written, ":")
+	return append(out, password, written)
 }
