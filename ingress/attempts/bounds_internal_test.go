@@ -28,13 +28,17 @@ func TestTablesForgetTheQuietest(t *testing.T) {
 
 func TestTurnsAreBounded(t *testing.T) {
 	var turns turns
+	most := 0
 	now := time.Unix(0, 0)
 	for n := range 1 << 16 {
 		now = now.Add(10 * time.Millisecond)
 		client := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), 32)
+		turns.sweep(now, func(netip.Prefix) {})
 		turns.take(now, client, n%2 == 0)
-		require.LessOrEqual(t, len(turns.of), maxTurns)
+		most = max(most, len(turns.of))
 	}
+	// Those ahead, in two lanes, and those that may still be late.
+	require.LessOrEqual(t, most, laneCount*int((farthest+grace+spacing)/(laneCount*spacing)+1))
 }
 
 func TestKnownSignaturesAreBounded(t *testing.T) {
@@ -52,7 +56,8 @@ func TestKnownSignaturesAreBounded(t *testing.T) {
 	require.NotEqual(t, first, k.mark(r, "first"))
 	for n := range 1 << 16 { // each set overflows
 		mark := uint64(n)<<1 | uint64(n)<<32 | 1
-		k.add(mark)
-		require.True(t, k.has(mark))
+		if k.add(mark); !k.has(mark) {
+			t.Fatal(mark)
+		}
 	}
 }

@@ -9,7 +9,6 @@ type budget struct {
 	spent float64
 	at    time.Time
 	over  bool
-	last  time.Time // of the last failure
 }
 
 func (b *budget) settle(now time.Time, perHour float64) {
@@ -26,7 +25,6 @@ func (b *budget) spend(now time.Time, perHour float64) {
 	b.settle(now, perHour)
 	b.spent = min(perHour, b.spent+1)
 	b.over = b.over || b.spent > perHour-1
-	b.last = now
 }
 
 func (b *budget) overdrawn(now time.Time, perHour float64) bool {

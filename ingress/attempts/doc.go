@@ -3,7 +3,7 @@
 // anybody close a sandbox to everybody.
 //
 // Failures are counted per client and per sandbox. Where a budget is spent, only a few new
-// signatures are told right from wrong, in turns that are fair between clients, and
+// signatures are told right from wrong, in turns that are fair between networks, and
 // signatures that were right before keep passing. Memory is bounded throughout; what is
 // forgotten under pressure is forgotten in a guesser's favour only as far as the
 // bounds say.
