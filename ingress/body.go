@@ -2,7 +2,9 @@ package ingress
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,7 @@ type requestBody struct {
 	trailer http.Header // announced to the sandbox; filled at the end of the body
 	count   int64
 	eof     atomic.Bool
+	broken  atomic.Bool // it was no body; nobody has left
 
 	reading sync.Mutex // held while a read is under way
 	over    bool
@@ -63,8 +66,18 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.vigil.stop() // the server watches the client now
 		return n, err
 	}
+	if err != nil && b.x.r.ProtoMajor == 1 && b.x.r.ContentLength < 0 && !leftEarly(err) {
+		b.broken.Store(true)
+	}
 	b.vigil.end()
 	return n, err
+}
+
+// leftEarly tells a connection that failed from chunks that are none: for those the parser
+// has errors without a type.
+func leftEarly(err error) bool {
+	var network net.Error
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, http.ErrBodyReadAfterClose) || errors.As(err, &network)
 }
 
 // Close implements io.Closer.
@@ -85,18 +98,26 @@ func (b *requestBody) end() {
 		b.vigil.stop()
 		b.release()
 	}
-	if b.finished() || b.x.r.ProtoMajor != 1 {
-		// Either nobody reads, or the server ends the read when the handler returns.
+	if b.finished() {
+		return
+	}
+	if b.x.r.ProtoMajor != 1 {
+		_ = b.x.r.Body.Close() // of the stream alone; it ends the read under way
+		b.stop()
 		return
 	}
 	connection := http.NewResponseController(b.x.w)
 	if connection.SetReadDeadline(time.Unix(1, 0)) != nil {
 		return
 	}
-	b.reading.Lock()
-	b.over = true
-	b.reading.Unlock()
+	b.stop()
 	_ = connection.SetReadDeadline(time.Now().Add(linger))
+}
+
+func (b *requestBody) stop() {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	b.over = true
 }
 
 // boundDrain bounds the time for which the server reads the body of a request that was

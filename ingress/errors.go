@@ -21,6 +21,7 @@ const (
 	CodeInvalidExecdToken = "INVALID_EXECD_ACCESS_TOKEN"
 	CodeKeyInQuery        = "GENERAL::CREDENTIAL_IN_QUERY"
 	CodeBadQuery          = "GENERAL::INVALID_QUERY"
+	CodeBadBody           = "GENERAL::INVALID_BODY"
 	CodeNotFound          = "GENERAL::NOT_FOUND"
 	CodeCrossSite         = "GENERAL::CROSS_SITE_REQUEST"
 	CodeWorkerScript      = "GENERAL::WORKER_SCRIPT_REFUSED"
@@ -41,6 +42,8 @@ var (
 		"The query holds an API key, which must not reach a sandbox. Remove it.")
 	errBadQuery = apierror.New(http.StatusBadRequest, CodeBadQuery,
 		"The query holds bytes that must be percent-encoded.")
+	errBadBody = apierror.New(http.StatusBadRequest, CodeBadBody,
+		"The body is not in chunks as HTTP/1.1 has them (RFC 9112 §7.1), so it was not carried to its end.")
 	errCrossSite = apierror.New(http.StatusForbidden, CodeCrossSite,
 		"A page of another site made this request with your cookies. Open the application itself, or have the operator set ingress.cross_site = \"allow\".")
 	errWorker = apierror.New(http.StatusForbidden, CodeWorkerScript,

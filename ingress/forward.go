@@ -33,6 +33,8 @@ func (x *exchange) forward() error {
 	}
 	x.closeIfUnread(body)
 	switch {
+	case body.broken.Load():
+		return errBadBody.Because(err)
 	case outdated(err, x.entry), errors.Is(err, upstream.ErrClosed):
 		if _, now := x.admit(); now != nil {
 			return now

@@ -165,11 +165,13 @@ func mayBegin(c byte) bool { return c > ' ' && c < 0x7f }
 
 // refuse makes the parser fail. began tells that it has a part of the line already.
 func (g *Guard) refuse(began bool) {
-	inBody := g.part == chunkSize || g.part == chunkEnd || g.part == trailers
+	inChunks := g.part == chunkSize || g.part == chunkEnd
 	g.part, g.line = refused, nil
 	switch {
-	case inBody:
-		// The body ends early, which every reader of it takes for an error.
+	case inChunks:
+		// No end of a chunk, and no line that ends as one has to. The end of the connection
+		// would do, too, but look like a client that left.
+		g.inject = []byte("x\n")
 	case began:
 		g.inject = []byte("\r\n:\r\n\r\n")
 	default:
