@@ -17,9 +17,10 @@ type Key struct {
 // Keys is the set of API keys. It is immutable: another configuration makes another set,
 // together with the authenticator that asks it.
 type Keys struct {
-	names  []string
-	values []secret.Text
-	sums   [][sha256.Size]byte
+	names    []string
+	values   []secret.Text
+	sums     [][sha256.Size]byte
+	shortest int // length of a key
 }
 
 // NewKeys makes a set. Keys that are blank count as absent.
@@ -30,6 +31,9 @@ func NewKeys(keys ...Key) *Keys {
 		if strings.TrimSpace(clear) == "" {
 			continue
 		}
+		if len(set.values) == 0 || len(clear) < set.shortest {
+			set.shortest = len(clear)
+		}
 		set.names = append(set.names, key.Name)
 		set.values = append(set.values, key.Value)
 		set.sums = append(set.sums, sha256.Sum256([]byte(clear)))
@@ -39,6 +43,9 @@ func NewKeys(keys ...Key) *Keys {
 
 // Empty reports that no key is configured.
 func (k *Keys) Empty() bool { return len(k.sums) == 0 }
+
+// Shortest is the length of the shortest key: what is shorter holds none.
+func (k *Keys) Shortest() int { return k.shortest }
 
 // Match finds the key that equals candidate, byte for byte. Its time depends on the
 // number of keys alone: every key is compared, through hashes of one length.
@@ -62,6 +69,9 @@ const bearer = "Bearer "
 // asked about every header value on its way into a sandbox, so unlike Match it gives
 // up at once on values of another length; it tells only whether to drop the value.
 func (k *Keys) Carries(value string) bool {
+	if len(value) < k.shortest {
+		return false
+	}
 	bare := value
 	if len(value) > len(bearer) && strings.EqualFold(value[:len(bearer)], bearer) {
 		bare = strings.TrimLeft(value[len(bearer):], " ")

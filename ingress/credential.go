@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"encoding/base64"
 	"strings"
 
 	"github.com/opensandbox-edge/edge/internal/wire"
@@ -14,13 +13,16 @@ func (x *exchange) withoutKeys(name, value string) (clean string, ok bool) {
 	if x.Keys.Empty() {
 		return value, true
 	}
+	if !carriesKey(x.Keys, value) {
+		return value, true
+	}
 	switch name {
 	case "Cookie":
 		return x.withoutKeyItems(value, ";")
 	case "Sec-Websocket-Protocol", wire.HeaderExecdToken, wire.HeaderEgressToken:
 		return x.withoutKeyItems(value, ",")
 	}
-	return value, !x.isKey(value)
+	return "", false
 }
 
 // holdsKey tells whether a header value would not pass as it is.
@@ -29,61 +31,17 @@ func (x *exchange) holdsKey(name, value string) bool {
 	return !ok || clean != value
 }
 
-// withoutKeyItems drops the items of a list that are keys, or cookies of that value.
+// withoutKeyItems drops the items of a list that hold keys, and the whole list where a key
+// is still there without them.
 func (x *exchange) withoutKeyItems(value, separator string) (clean string, ok bool) {
-	found := false
-	for item := range strings.SplitSeq(value, separator) {
-		if found = x.isKeyItem(item); found {
-			break
-		}
-	}
-	if !found {
-		return value, true
-	}
 	var kept []string
 	for item := range strings.SplitSeq(value, separator) {
-		if !x.isKeyItem(item) {
+		if !carriesKey(x.Keys, item) {
 			kept = append(kept, item)
 		}
 	}
 	clean = strings.TrimSpace(strings.Join(kept, separator))
-	return clean, clean != ""
-}
-
-func (x *exchange) isKeyItem(item string) bool {
-	item = strings.TrimSpace(item)
-	if x.isKey(item) {
-		return true
-	}
-	_, value, ok := strings.Cut(item, "=")
-	return ok && x.isKey(strings.Trim(value, "\" \t"))
-}
-
-// isKey tells a key by itself, behind a scheme, or as one half of Basic credentials.
-func (x *exchange) isKey(value string) bool {
-	if x.Keys.Carries(value) {
-		return true
-	}
-	scheme, rest, ok := strings.Cut(value, " ")
-	if !ok {
-		return false
-	}
-	rest = strings.TrimLeft(rest, " ")
-	if x.Keys.Carries(rest) {
-		return true
-	}
-	if !strings.EqualFold(scheme, "Basic") {
-		return false
-	}
-	decoded, err := base64.StdEncoding.DecodeString(rest)
-	if err != nil {
-		decoded, err = base64.RawStdEncoding.DecodeString(rest)
-	}
-	if err != nil {
-		return false
-	}
-	user, password, _ := strings.Cut(string(decoded), ":")
-	return x.Keys.Carries(user) || x.Keys.Carries(password)
+	return clean, clean != "" && !carriesKey(x.Keys, clean)
 }
 
 // carriesCredential tells whether the client showed a key or token, good or bad, that

@@ -74,14 +74,15 @@ func FuzzWithoutKeys(f *testing.F) {
 	x := browserExchange(route.FormWildcard, "")
 	f.Fuzz(func(t *testing.T, name, value string) {
 		clean, ok := x.withoutKeys(name, value)
+		plain := strings.Contains(unescape(value), someKey) || strings.Contains(strings.ToLower(value), "basic")
 		if !ok {
-			require.True(t, strings.Contains(value, someKey) || strings.Contains(strings.ToLower(value), "basic"))
+			require.True(t, plain)
 			return
 		}
 		again, ok := x.withoutKeys(name, clean)
 		require.True(t, ok)
 		require.Equal(t, clean, again)
-		if !strings.Contains(value, someKey) && !strings.Contains(strings.ToLower(value), "basic") {
+		if !plain {
 			require.Equal(t, value, clean)
 		}
 		if name == "Cookie" {
