@@ -148,8 +148,10 @@ func TestKeyInQuery(t *testing.T) {
 	var got seen
 	e.sandbox(t, id, got.handler, 8080)
 	encoded := "%" + "74" + apiKey[1:] // "t" spelled out
-	for _, q := range []string{"k=" + apiKey, "a=1&k=" + apiKey + "&b", "k=" + encoded, "k=Bearer+" + apiKey, apiKey, apiKey + "=", encoded, "a&" + encoded + "=1",
-		"k=x;k=" + apiKey, "a=b=" + apiKey, `k="` + apiKey + `"`, "k=%22" + encoded + "%22", "k=x%3Bk=" + apiKey, "k=+" + apiKey + "+", "k=1," + apiKey} {
+	for _, q := range []string{
+		"k=" + apiKey, "a=1&k=" + apiKey + "&b", "k=" + encoded, "k=Bearer+" + apiKey, apiKey, apiKey + "=", encoded, "a&" + encoded + "=1",
+		"k=x;k=" + apiKey, "a=b=" + apiKey, `k="` + apiKey + `"`, "k=%22" + encoded + "%22", "k=x%3Bk=" + apiKey, "k=+" + apiKey + "+", "k=1," + apiKey,
+	} {
 		for _, f := range forms("8080") {
 			res, body := e.do(t, f.request(t, e, "GET", "/?"+q, nil))
 			require.Equal(t, 400, res.StatusCode, q)
