@@ -62,6 +62,7 @@ func (s *resync) take(l *line) error {
 		if !c.synced.Swap(true) {
 			c.log.Info("the sandboxes of the lifecycle server are known", "sandboxes", c.directory.Len())
 			c.o.OnSynced()
+			c.served.Store(true)
 		}
 	case kindBeat:
 		if !l.Deaf {

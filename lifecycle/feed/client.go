@@ -52,6 +52,7 @@ type Client struct {
 
 	writing sync.Mutex  // held by whoever changes the directory
 	synced  atomic.Bool // there was a whole snapshot
+	served  atomic.Bool // … and OnSynced has returned: requests are served with it
 	runtime atomic.Pointer[string]
 	heard   atomic.Int64 // Unix nanoseconds: when the directory was last known to be right
 	deaf    atomic.Int64 // likewise, since when the server does not hear its backend; 0 = it does
@@ -158,7 +159,7 @@ func (c *Client) RuntimeName() string {
 // server is away (contract 04 D21).
 func (c *Client) Ready() lifecycle.Readiness {
 	r := lifecycle.Readiness{Ready: true, Components: map[string]string{"feed": "ok", "control": "ok"}}
-	if !c.synced.Load() {
+	if !c.served.Load() {
 		r.Ready, r.Components["feed"] = false, "no snapshot of the lifecycle server's sandboxes yet"
 	}
 	if age := c.age(); age > c.o.staleAfter {
