@@ -23,6 +23,10 @@ func traceAttributes(r *http.Request, d *auth.Decision) {
 		attribute.String("server.address", redactor.Text(r.Host)),
 		attribute.String("user_agent.original", redactor.Text(r.UserAgent())),
 	)
+	if d.Client.IsValid() {
+		// That handler believes whoever sends X-Forwarded-For.
+		span.SetAttributes(attribute.String("client.address", d.Client.String()))
+	}
 	for _, field := range logFields(d) {
 		if value := field.Value.String(); value != "" {
 			span.SetAttributes(attribute.String("opensandbox."+field.Key, value))

@@ -92,10 +92,11 @@ func TestSpans(t *testing.T) {
 	require.Contains(t, passed, parent[3:35], "the sandbox continues the client's trace")
 	require.NotEqual(t, parent, passed, "with the edge's own span in between")
 
-	r.do(http.MethodGet, "/a?token="+testKey[:10], "Host: "+host+"-x2qxvk-8b6de077a.sb.example.com", "X-Request-ID: traced")
+	r.do(http.MethodGet, "/a?token="+testKey[:10], "Host: "+host+"-x2qxvk-8b6de077a.sb.example.com", "X-Request-ID: traced", "X-Forwarded-For: 203.0.113.9")
 	require.Eventually(t, func() bool { return collected.of("traced") != nil }, wait, tick)
 	span := collected.of("traced")
 	require.Equal(t, "GET", span["name"])
+	require.Equal(t, "127.0.0.1", span["client.address"], "nobody is believed about the client")
 	require.Equal(t, sandboxID, span["opensandbox.sandbox_id"])
 	require.Equal(t, "wildcard", span["opensandbox.route"])
 	require.Equal(t, host+"-x2qxvk-***.sb.example.com", span["server.address"])
