@@ -53,6 +53,7 @@ func nginx(ctx context.Context, dir, backend string) (rival, error) {
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;
       proxy_buffering off;
+      proxy_request_buffering off;
       proxy_pass http://backend;
     }
   }
