@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -13,9 +12,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
-
-	"github.com/opensandbox-edge/edge/ingress/guard"
 )
 
 // Network is the name of the listener network, as in "opensandbox/127.0.0.1:8080".
@@ -34,9 +30,6 @@ func init() {
 
 // sockets holds the open sockets of this network by host:port.
 var sockets = caddy.NewUsagePool()
-
-// backlog is the wanted length of the accept queue; 0 = what Go asks for.
-var backlog atomic.Int64
 
 // listen implements caddy.ListenerFunc.
 func listen(ctx context.Context, _, host, portRange string, portOffset uint, cfg net.ListenConfig) (any, error) {
@@ -191,38 +184,6 @@ func (s *socket) Destruct() error {
 	return err
 }
 
-// applyBacklog sets the length of the accept queue, when one was asked for.
-func (s *socket) applyBacklog() {
-	want := int(backlog.Load())
-	if want == 0 {
-		return
-	}
-	tcp, ok := s.Listener.(*net.TCPListener)
-	if !ok {
-		return
-	}
-	limit, err := setBacklog(tcp, want)
-	switch {
-	case err != nil:
-		caddy.Log().Named("opensandbox").Warn("setting server.backlog failed", zap.Error(err))
-	case limit > 0 && limit < want:
-		caddy.Log().Named("opensandbox").Warn("the kernel caps server.backlog at net.core.somaxconn",
-			zap.Int("backlog", want), zap.Int("somaxconn", limit))
-	}
-}
-
-// SetBacklog changes the wanted length of the accept queue (0 = what Go asks for) and applies it to the open sockets, because
-// the app may be started before or after the servers that listen.
-func SetBacklog(n int) {
-	if backlog.Swap(int64(n)) == int64(n) {
-		return
-	}
-	sockets.Range(func(_, v any) bool {
-		v.(*socket).applyBacklog()
-		return true
-	})
-}
-
 // view is one configuration's view of a socket.
 type view struct {
 	*socket
@@ -261,39 +222,6 @@ func (l *view) Accept() (net.Conn, error) {
 // afterwards; a stopping process waits for the connection to be closed. One goroutine at
 // a time may wait.
 func WaitConnections(ctx context.Context) error { return open.Wait(ctx) }
-
-// trackedConn keeps the methods of a TCP connection, for sendfile and half-close.
-type trackedConn struct {
-	*net.TCPConn
-	once   sync.Once
-	origin *socket
-	guard  guard.Guard // of what is read
-	kept   bool        // requests go on when it is hijacked
-	unread []byte      // comes before what the socket has; the guard has not seen it
-	server serving
-
-	client   netip.Addr   // what it is counted by
-	reserved bool         // came in when only the reserve was left
-	resting  atomic.Int64 // since when it waits for a request, in Unix nanoseconds; 0 = it does not
-}
-
-// Close implements net.Conn. A server that closes what it only waits on, while a newer
-// configuration listens, just gives it up.
-func (c *trackedConn) Close() error {
-	if c.recall() {
-		return nil
-	}
-	return c.end()
-}
-
-// end closes the connection.
-func (c *trackedConn) end() (err error) {
-	c.once.Do(func() {
-		err = c.TCPConn.Close()
-		open.leave(c)
-	})
-	return err
-}
 
 func (l *view) closedError() error {
 	return &net.OpError{Op: "accept", Net: Network, Addr: l.Addr(), Err: net.ErrClosed}
