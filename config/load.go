@@ -47,6 +47,7 @@ type Loaded struct {
 	Config *Config
 	Report *Report
 	Path   string // absolute
+	Stamp  Stamp  // of the file that was read; zero after Parse
 
 	options Options
 }
@@ -104,7 +105,7 @@ func Load(o Options) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := read(path)
+	body, stamp, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Missing{Path: path}
 	}
@@ -112,7 +113,12 @@ func Load(o Options) (*Loaded, error) {
 		return nil, &Unreadable{Path: path, Cause: cause(err)}
 	}
 	o.Path = path
-	return Parse(o, body)
+	loaded, err := Parse(o, body)
+	if err != nil {
+		return nil, err
+	}
+	loaded.Stamp = stamp
+	return loaded, nil
 }
 
 // Parse does the same for a document that has been read already; Options.Path
@@ -147,22 +153,24 @@ func Parse(o Options, document []byte) (*Loaded, error) {
 	return &Loaded{Config: d.config, Report: d.report, Path: o.Path, options: o}, nil
 }
 
-func read(path string) ([]byte, error) {
+func read(path string) ([]byte, Stamp, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, Stamp{}, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil {
-		return nil, err
-	} else if info.IsDir() {
-		return nil, errors.New("it is a directory")
+	info, err := f.Stat()
+	if err != nil {
+		return nil, Stamp{}, err
+	}
+	if info.IsDir() {
+		return nil, Stamp{}, errors.New("it is a directory")
 	}
 	body, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err == nil && len(body) > maxFileBytes {
 		err = fmt.Errorf("it is larger than %d bytes", maxFileBytes)
 	}
-	return body, err
+	return body, stampOf(info), err
 }
 
 // cause drops the path that os errors repeat.

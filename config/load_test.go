@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -49,4 +51,16 @@ func TestDefaults(t *testing.T) {
 	require.Empty(t, l.Report.Warnings)
 	require.Equal(t, FromDefault, l.Report.Origin("server.port").Source)
 	require.Equal(t, Origin{Source: FromFile, Line: 2}, l.Report.Origin("runtime.type"))
+}
+
+func TestStampsTellVersionsOfTheFileApart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "edge.toml")
+	require.Zero(t, StampOf(path))
+	require.NoError(t, os.WriteFile(path, []byte(minimal), 0o600))
+	l, err := Load(Options{Path: path, Lookup: env()})
+	require.NoError(t, err)
+	require.NotZero(t, l.Stamp)
+	require.Equal(t, StampOf(path), l.Stamp)
+	require.NoError(t, os.WriteFile(path, []byte(minimal+"\n"), 0o600))
+	require.NotEqual(t, StampOf(path), l.Stamp)
 }

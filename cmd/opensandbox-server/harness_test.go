@@ -58,7 +58,7 @@ func (fakeRuntime) OpenRuntime(ctx context.Context, c *config.Config, _ *slog.Lo
 }
 
 const (
-	wait = 20 * time.Second
+	wait = time.Minute
 	tick = 10 * time.Millisecond
 	key  = "a-test-key-0123456789"
 )

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,8 +39,16 @@ func TestHangup(t *testing.T) {
 func TestReloadFlagWatchesTheFile(t *testing.T) {
 	s := newServer(t)
 	s.write(key, "")
+	require.NoError(t, os.WriteFile(s.path("store/backend-gate"), nil, 0o600))
 	s.start("--reload", "--config", s.path("sandbox.toml"))
-	s.serving()
-	s.write("another-key-of-another-length-0123456789", "")
-	s.eventually("reloaded", func() bool { return strings.Contains(s.log(), "configuration reloaded") })
+	s.eventually("starting", func() bool { return strings.Contains(s.log(), "starting") })
+	s.write("another-key-of-another-length-0123456789", "") // a change during the start counts as well
+	require.NoError(t, os.Remove(s.path("store/backend-gate")))
+	for reloads, next := range []string{"a-third-key-0123456789", ""} {
+		s.eventually("reloaded", func() bool { return strings.Count(s.log(), "configuration reloaded") == reloads+1 })
+		if next != "" {
+			s.write(next, "")
+		}
+	}
+	require.Equal(t, http.StatusOK, s.status("/v1/sandboxes", "a-third-key-0123456789"))
 }

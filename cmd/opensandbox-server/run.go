@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 	"syscall"
@@ -131,7 +130,7 @@ func serve(start cli.Start, hold *caddymodule.Hold, signals *signals) {
 		defer ticker.Stop()
 		look = ticker.C
 	}
-	stamp := stampOf(loaded.Path)
+	stamp := loaded.Stamp // a change during the start is seen as well
 	for {
 		select {
 		case s := <-signals.arrived:
@@ -141,7 +140,7 @@ func serve(start cli.Start, hold *caddymodule.Hold, signals *signals) {
 				return
 			}
 		case <-look:
-			now := stampOf(loaded.Path)
+			now := config.StampOf(loaded.Path)
 			if now == stamp {
 				continue
 			}
@@ -149,20 +148,6 @@ func serve(start cli.Start, hold *caddymodule.Hold, signals *signals) {
 		}
 		loaded = reload(loaded, hold)
 	}
-}
-
-// stamp tells versions of the file apart.
-type stamp struct {
-	modified time.Time
-	size     int64
-}
-
-func stampOf(path string) stamp {
-	info, err := os.Stat(path)
-	if err != nil {
-		return stamp{}
-	}
-	return stamp{info.ModTime(), info.Size()}
 }
 
 // reload applies the file again. A file that cannot be applied changes nothing.

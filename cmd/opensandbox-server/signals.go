@@ -10,7 +10,7 @@ import (
 // echoWindow is how long after a signal to stop the same one is taken for its echo: some
 // supervisors deliver to the process and to its group, and that must not cut the
 // graceful stop short.
-const echoWindow = 500 * time.Millisecond
+var echoWindow = 500 * time.Millisecond
 
 // signals are what the process is told from outside.
 type signals struct {
