@@ -146,10 +146,11 @@ func (c *conn) wake() {
 	}
 }
 
-// abort ends the connection and with it its handler, when that looks.
+// abort ends the connection and with it its handler, when that looks: in this order, so
+// that what a cancelled handler leaves behind is not sent as a whole answer.
 func (c *conn) abort() {
-	c.watch.cancelRequest()
 	_ = c.rwc.Close()
+	c.watch.cancelRequest()
 }
 
 // next reads and serves one request and tells whether the connection goes on here.

@@ -18,7 +18,7 @@ import (
 	"github.com/opensandbox-edge/edge/ingress/lane"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // conn is a guarded connection that records what was handed back, and ends there.
 type conn struct {

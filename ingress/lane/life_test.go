@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,17 +148,17 @@ func TestAPanicEndsTheConnectionAlone(t *testing.T) {
 }
 
 func TestTimeouts(t *testing.T) {
-	o := lane.Options{
-		IdleTimeout: func() time.Duration { return 40 * time.Millisecond },
-		HeadTimeout: 40 * time.Millisecond,
-	}
-	s := serveWith(t, true, o, text("x"))
-	s.dial(t).ends()
+	const short = 40 * time.Millisecond
+	var idle atomic.Int64
+	idle.Store(int64(patience))
+	s := serveWith(t, true, lane.Options{IdleTimeout: func() time.Duration { return time.Duration(idle.Load()) }}, func(http.ResponseWriter, *http.Request) {
+		idle.Store(int64(short)) // from the end of this request on
+	})
 	c := s.dial(t).send(get("/"))
 	require.Equal(t, 200, c.answer("GET").Status)
 	c.ends()
-	o.IdleTimeout = nil
-	serveWith(t, true, o, text("x")).dial(t).send("GET / HTTP/1.1\r\nHost: a\r\n").ends()
+	s.dial(t).ends()
+	serveWith(t, true, lane.Options{HeadTimeout: short}, text("x")).dial(t).send("GET / HTTP/1.1\r\nHost: a\r\n").ends()
 }
 
 // An answer before the end of the content reaches a client that only then looks for it.
