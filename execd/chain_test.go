@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -157,6 +158,47 @@ func TestProxyKeepsTheRawPath(t *testing.T) {
 		require.Contains(t, head, fmt.Sprintf("X-Forwarded-Prefix: /outer/proxy/%d\r\n", port))
 		require.NotContains(t, strings.ToLower(head), "access-token")
 		require.NotContains(t, strings.ToLower(head), "api-key")
+	}
+}
+
+// A backend that answers before it has read everything still gets everything.
+func TestProxyAnswersDuringAnUpload(t *testing.T) {
+	d := serve(t, nil)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		both := http.NewResponseController(w)
+		_ = both.EnableFullDuplex()
+		piece := make([]byte, 5)
+		for {
+			n, err := io.ReadFull(r.Body, piece)
+			_, _ = w.Write(piece[:n])
+			_ = both.Flush()
+			if err != nil {
+				return
+			}
+		}
+	}))
+	defer app.Close()
+	_, port, _ := net.SplitHostPort(app.Listener.Addr().String())
+	for framing, pieces := range map[string][]string{
+		"Content-Length: 10": {"hello", "world"}, "Transfer-Encoding: chunked": {"5\r\nhello\r\n", "5\r\nworld\r\n0\r\n\r\n"},
+	} {
+		c, err := net.Dial("tcp", d.addr)
+		require.NoError(t, err)
+		defer c.Close()
+		require.NoError(t, c.SetDeadline(time.Now().Add(30*time.Second)))
+		_, err = fmt.Fprintf(c, "POST /proxy/%s/ HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n%s", port, framing, pieces[0])
+		require.NoError(t, err)
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		require.NoError(t, err, framing)
+		first := make([]byte, 5)
+		_, err = io.ReadFull(res.Body, first)
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(first))
+		_, err = io.WriteString(c, pieces[1])
+		require.NoError(t, err)
+		rest, err := io.ReadAll(res.Body)
+		require.NoError(t, err, framing)
+		require.Equal(t, "world", string(rest))
 	}
 }
 

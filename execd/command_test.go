@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,11 +29,25 @@ func kinds(all []stream.Event) (out []stream.Type) {
 	return out
 }
 
+// quick requires that nothing in f waits for a second. A busy machine may be as slow by
+// itself now and then, but not every time.
+func quick(t *testing.T, f func(), text string) {
+	t.Helper()
+	least := time.Duration(math.MaxInt64)
+	for range 10 {
+		began := time.Now()
+		f()
+		if least = min(least, time.Since(began)); least < 900*time.Millisecond {
+			return
+		}
+	}
+	require.Fail(t, "it takes "+least.String(), text)
+}
+
 func TestForegroundCommand(t *testing.T) {
 	d := serve(t, nil)
-	began := time.Now()
-	a := d.do("POST", "/command", `{"command":"echo hello","unknown":1} trailing`)
-	require.Less(t, time.Since(began), 900*time.Millisecond, "nothing waits after the terminal event")
+	var a answer
+	quick(t, func() { a = d.do("POST", "/command", `{"command":"echo hello","unknown":1} trailing`) }, "nothing waits after the terminal event")
 	require.Equal(t, 200, a.status)
 	require.Equal(t, "text/event-stream", a.header.Get("Content-Type"))
 	require.Equal(t, "no-cache", a.header.Get("Cache-Control"))
@@ -112,13 +127,13 @@ func TestPingsAndDisconnect(t *testing.T) {
 	}
 	require.NoError(t, f.res.Body.Close())
 	require.NoError(t, os.WriteFile(mark, nil, 0o600))
-	require.Eventually(t, func() bool { return exitCode(d, id) == 5 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return exitCode(d, id) == 5 }, patience, 10*time.Millisecond)
 
 	// … unless it asked for that.
 	f = d.follow(request(map[string]any{"command": "sleep 300", "cancel_on_disconnect": true}))
 	id = f.next().Text
 	require.NoError(t, f.res.Body.Close())
-	require.Eventually(t, func() bool { return exitCode(d, id) == -1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return exitCode(d, id) == -1 }, patience, 10*time.Millisecond)
 }
 
 func exitCode(d *daemon, id string) int {
@@ -160,9 +175,7 @@ func TestBackgroundAndLogs(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "go")
 	// The first part ends inside a two-byte sequence.
 	text := `printf 'one\n\303'; while [ ! -e ` + mark + ` ]; do sleep 0.05; done; printf '\251\ntwo'`
-	began := time.Now()
 	all := events(t, d.do("POST", "/command", request(map[string]any{"command": text, "background": true})).body)
-	require.Less(t, time.Since(began), 5*time.Second)
 	require.Equal(t, []stream.Type{stream.Init, stream.Complete}, kinds(all))
 	id := all[0].Text
 	var status map[string]any
@@ -177,12 +190,12 @@ func TestBackgroundAndLogs(t *testing.T) {
 		require.Equal(t, "text/plain; charset=utf-8", a.header.Get("Content-Type"))
 		return a.body, a.header.Get(cursorHeader)
 	}
-	require.Eventually(t, func() bool { body, _ := read("0"); return body != "" }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { body, _ := read("0"); return body != "" }, patience, 5*time.Millisecond)
 	body, cursor := read("")
 	require.Equal(t, "one\n", body, "half a character is not sent")
 	require.Equal(t, "4", cursor)
 	require.NoError(t, os.WriteFile(mark, nil, 0o600))
-	require.Eventually(t, func() bool { return exitCode(d, id) == 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return exitCode(d, id) == 0 }, patience, 5*time.Millisecond)
 	body, cursor = read(cursor)
 	require.Equal(t, "é\ntwo", body)
 	require.Equal(t, "10", cursor)
@@ -200,7 +213,7 @@ func TestBackgroundAndLogs(t *testing.T) {
 func TestLargeLogs(t *testing.T) {
 	d := serve(t, nil)
 	all := events(t, d.do("POST", "/command", `{"command":"seq 1 200000","background":true}`).body)
-	require.Eventually(t, func() bool { return exitCode(d, all[0].Text) == 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return exitCode(d, all[0].Text) == 0 }, patience, 10*time.Millisecond)
 	a := d.do("GET", "/command/"+all[0].Text+"/logs", "")
 	require.Equal(t, a.header.Get(cursorHeader), strconv.Itoa(len(a.body)))
 	require.True(t, strings.HasPrefix(a.body, "1\n2\n"))
@@ -221,7 +234,7 @@ func TestShutdownEndsStreamsWithATerminalEvent(t *testing.T) {
 	require.NoError(t, watch.Body.Close())
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("shutdown hangs")
 	}
 }
@@ -229,15 +242,13 @@ func TestShutdownEndsStreamsWithATerminalEvent(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	d := serve(t, func(o *Options) { o.WatchInterval = 10 * time.Millisecond })
 	var m map[string]float64
-	began := time.Now()
-	d.do("GET", "/metrics", "").into(t, &m)
-	require.Less(t, time.Since(began), 900*time.Millisecond, "no sampling pause")
+	quick(t, func() { d.do("GET", "/metrics", "").into(t, &m) }, "no sampling pause")
 	require.Positive(t, m["cpu_count"])
 	require.GreaterOrEqual(t, m["cpu_used_pct"], 0.0)
 	require.LessOrEqual(t, m["cpu_used_pct"], 100.0)
 	require.Positive(t, m["mem_total_mib"])
 	require.LessOrEqual(t, m["mem_used_mib"], m["mem_total_mib"])
-	require.WithinDuration(t, time.Now(), time.UnixMilli(int64(m["timestamp"])), 5*time.Second)
+	require.WithinDuration(t, time.Now(), time.UnixMilli(int64(m["timestamp"])), patience)
 
 	res := d.open("GET", "/metrics/watch", "")
 	defer res.Body.Close()

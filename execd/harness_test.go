@@ -22,6 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+const patience = time.Minute
+
 // daemon is a real Server on a loopback port.
 type daemon struct {
 	t      *testing.T

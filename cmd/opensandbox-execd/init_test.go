@@ -73,16 +73,8 @@ func TestInitForwardsSignals(t *testing.T) {
 
 	p = launchInit(t, []string{"sleep", "300"})
 	p.awaitUp()
-	require.Eventually(t, func() bool {
-		_ = p.cmd.Process.Signal(unix.SIGTERM)
-		select {
-		case <-p.done:
-			return true
-		default:
-			return false
-		}
-	}, 10*time.Second, 50*time.Millisecond)
-	require.Equal(t, 143, p.cmd.ProcessState.ExitCode())
+	require.NoError(t, p.cmd.Process.Signal(unix.SIGTERM))
+	require.Equal(t, 143, p.code(), "%s", p.out)
 }
 
 // TestInitReapsAndRestarts: orphans of commands do not become zombies, and a
@@ -94,12 +86,12 @@ func TestInitReapsAndRestarts(t *testing.T) {
 		_, body := p.request("POST", "/command", `{"command":"(sleep 0.01 &) ; (exit 3) & echo ok"}`)
 		require.Contains(t, body, "ok")
 	}
-	require.Eventually(t, func() bool { return len(zombies(t, p.cmd.Process.Pid)) == 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(zombies(t, p.cmd.Process.Pid)) == 0 }, patience, 10*time.Millisecond)
 
 	for range 2 {
 		daemon := daemonPid(t, p)
 		require.NoError(t, unix.Kill(daemon, unix.SIGKILL))
-		require.Eventually(t, func() bool { return p.up() && daemonPid(t, p) != daemon }, 20*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return p.up() && daemonPid(t, p) != daemon }, patience, 20*time.Millisecond)
 	}
 	p.says("restarted")
 }

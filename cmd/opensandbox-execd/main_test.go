@@ -26,6 +26,8 @@ import (
 // so the tests drive real processes that carry the race detector.
 const beProgram = "_EXECD_TEST_MAIN"
 
+const patience = time.Minute
+
 // dialOnce as first argument makes it an entrypoint that connects to the daemon, once.
 const dialOnce = "dial-once"
 
@@ -91,7 +93,7 @@ func launch(t *testing.T, argv []string, env ...string) *program {
 		_ = p.cmd.Process.Signal(unix.SIGTERM)
 		select {
 		case <-p.done:
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			_ = p.cmd.Process.Kill()
 			<-p.done
 		}
@@ -114,7 +116,7 @@ func (p *program) code() int {
 	select {
 	case <-p.done:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		p.t.Fatalf("still running:\n%s", p.out)
 		return 0
 	}
@@ -122,12 +124,12 @@ func (p *program) code() int {
 
 func (p *program) says(text string) {
 	p.t.Helper()
-	require.Eventually(p.t, func() bool { return strings.Contains(p.out.String(), text) }, 20*time.Second, 5*time.Millisecond, "waiting for %q", text)
+	require.Eventually(p.t, func() bool { return strings.Contains(p.out.String(), text) }, patience, 5*time.Millisecond, "waiting for %q", text)
 }
 
 // open returns nil when nothing answers.
 func (p *program) open(method, path, body string, headers ...string) *http.Response {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	p.t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, method, "http://127.0.0.1:"+p.port+path, strings.NewReader(body))
 	require.NoError(p.t, err)
@@ -159,7 +161,7 @@ func (p *program) up() bool {
 
 func (p *program) awaitUp() {
 	p.t.Helper()
-	require.Eventually(p.t, p.up, 20*time.Second, 10*time.Millisecond, "%s", p.out)
+	require.Eventually(p.t, p.up, patience, 10*time.Millisecond, "%s", p.out)
 }
 
 func TestDaemonServesAndStops(t *testing.T) {

@@ -38,9 +38,10 @@ var forwarded = func() (all []os.Signal) {
 // of the user's process, 128+n when signal n ended it, and 1 when it never ran
 // because the daemon or a shell was missing.
 func Run(c Config) int {
+	// They stay ours until the process has ended: one more of them must not take the place
+	// of the exit code.
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, endings...)
-	defer signal.Stop(signals)
 	hide(c.Secrets)
 
 	if err := c.prepareEnvFile(); err != nil {

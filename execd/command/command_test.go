@@ -22,9 +22,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+const patience = time.Minute
+
 func newRegistry(t *testing.T, change func(*Options)) *Registry {
 	t.Helper()
-	o := Options{Process: environ.FromList(os.Environ()), TempDir: t.TempDir(), Grace: 200 * time.Millisecond}
+	o := Options{Process: environ.FromList(os.Environ()), TempDir: t.TempDir(), Grace: time.Second}
 	if change != nil {
 		change(&o)
 	}
@@ -71,7 +73,7 @@ func await(t *testing.T, c *Command) Result {
 	t.Helper()
 	select {
 	case <-c.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the command did not end")
 	}
 	return c.Result()
@@ -116,15 +118,19 @@ func TestOutcomes(t *testing.T) {
 
 func TestTimeoutKillsTheWholeGroup(t *testing.T) {
 	r := newRegistry(t, nil)
-	c, l := start(t, r, Spec{Command: "sleep 300 & echo $!; wait", TimeoutMS: 200})
-	res := await(t, c)
+	res, _ := run(t, r, Spec{Command: "sleep 300", TimeoutMS: 100})
 	require.True(t, res.TimedOut)
 	require.Equal(t, -1, res.ExitCode)
 	require.Equal(t, "SIGKILL", res.Signal)
 	require.Equal(t, "signal: killed", res.Text)
-	child, err := strconv.Atoi(l.out[0])
+
+	c, l := start(t, r, Spec{Command: "sleep 300 & echo $!; wait"})
+	require.Eventually(t, func() bool { return len(l.stdout()) == 1 }, patience, time.Millisecond)
+	c.timeOut()
+	require.True(t, await(t, c).TimedOut)
+	child, err := strconv.Atoi(l.stdout()[0])
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return gone(child) }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return gone(child) }, patience, 5*time.Millisecond)
 }
 
 // gone reports whether pid has ended; an orphan may stay a zombie where nobody reaps.
@@ -154,7 +160,7 @@ func TestGrandchildDoesNotHoldTheCommand(t *testing.T) {
 
 	// Its later output is kept, and it lives: the pipe still has a reader.
 	require.NoError(t, os.WriteFile(fifo, nil, 0))
-	require.Eventually(t, func() bool { return kept(c) == "early\nlate\n" }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return kept(c) == "early\nlate\n" }, patience, 5*time.Millisecond)
 	require.Equal(t, []string{"early"}, l.stdout(), "the stream is over")
 }
 
@@ -195,7 +201,7 @@ func TestInterrupt(t *testing.T) {
 	require.Equal(t, "signal: terminated", await(t, c).Text)
 
 	c, l := start(t, r, Spec{Command: "trap '' TERM; echo ready; while :; do sleep 1; done"})
-	require.Eventually(t, func() bool { return len(l.stdout()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(l.stdout()) == 1 }, patience, time.Millisecond)
 	require.NoError(t, c.Interrupt())
 	require.Equal(t, "signal: killed", await(t, c).Text)
 
@@ -256,7 +262,7 @@ func TestShutdownEndsEverything(t *testing.T) {
 		c, _ := start(t, r, Spec{Command: "true"})
 		await(t, c)
 	}
-	require.Eventually(t, func() bool { return len(l.stdout()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(l.stdout()) == 1 }, patience, time.Millisecond)
 
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()

@@ -85,6 +85,11 @@ func (h *Handler) ServePath(w http.ResponseWriter, r *http.Request, rest string)
 		apierror.Write(w, err)
 		return
 	}
+	// A backend may answer while the request still comes; the server would take the rest
+	// of the request away otherwise. HTTP/2 needs no word of it.
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
 	id := w.Header().Get(wire.HeaderRequestID)
 	w.Header().Del(wire.HeaderRequestID) // the backend's headers are added, not set
 	h.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target{port, u, id, r.Host, outerPrefix(r.Header)})))
