@@ -16,7 +16,7 @@ import (
 	"github.com/opensandbox-edge/edge/secret"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // bed is a service on the fake backend, with a clock and a store under the test's control.
 type bed struct {

@@ -129,20 +129,22 @@ func TestCreateFailsAtEachStep(t *testing.T) {
 			b.prober.set(func(ctx context.Context, _ netip.AddrPort) error { _ = fail(); <-ctx.Done(); return ctx.Err() })
 		}
 	}
+	const short = 30 * time.Millisecond
 	steps := []struct {
 		name   string
 		inject func(fail func() error) func(*bed)
 		code   string
+		ready  time.Duration // of ReadyTimeout
 	}{
-		{"record creating", func(f func() error) func(*bed) { return onPut(lifecycle.Creating, f) }, "GENERAL::UNKNOWN_ERROR"},
-		{"backend create", func(f func() error) func(*bed) { return onVerb(runtimefake.Create, f) }, "DOCKER::SANDBOX_START_FAILED"},
-		{"backend start", func(f func() error) func(*bed) { return onVerb(runtimefake.Start, f) }, "DOCKER::SANDBOX_START_FAILED"},
-		{"execd", onPing, "DOCKER::SANDBOX_START_FAILED"},
-		{"record live", func(f func() error) func(*bed) { return onPut(lifecycle.Live, f) }, "GENERAL::UNKNOWN_ERROR"},
+		{"record creating", func(f func() error) func(*bed) { return onPut(lifecycle.Creating, f) }, "GENERAL::UNKNOWN_ERROR", patience},
+		{"backend create", func(f func() error) func(*bed) { return onVerb(runtimefake.Create, f) }, "DOCKER::SANDBOX_START_FAILED", patience},
+		{"backend start", func(f func() error) func(*bed) { return onVerb(runtimefake.Start, f) }, "DOCKER::SANDBOX_START_FAILED", patience},
+		{"execd", onPing, "DOCKER::SANDBOX_START_FAILED", short},
+		{"record live", func(f func() error) func(*bed) { return onPut(lifecycle.Live, f) }, "GENERAL::UNKNOWN_ERROR", patience},
 	}
 	for _, step := range steps {
 		t.Run(step.name+" fails", func(t *testing.T) {
-			b := started(t, func(o *lifecycle.Options) { o.ReadyTimeout = 30 * time.Millisecond })
+			b := started(t, func(o *lifecycle.Options) { o.ReadyTimeout = step.ready })
 			step.inject(func() error { return boom })(b)
 			_, err := b.Create(t.Context(), request())
 			e := fails(t, err, 500, step.code)

@@ -81,7 +81,7 @@ func TestOnePullServesAll(t *testing.T) {
 			return f.waiters == 5
 		}
 		return false
-	}, 10*time.Second, time.Millisecond)
+	}, waitFor, time.Millisecond)
 	require.Len(t, proxy.Requests(enginetest.PullImage), 1)
 	proxy.Release()
 	wg.Wait()
@@ -102,7 +102,7 @@ func TestOtherCredentialsPullForThemselves(t *testing.T) {
 			requireCode(t, err, http.StatusInternalServerError, codePullFailed)
 		})
 	}
-	require.Eventually(t, func() bool { return len(proxy.Requests(enginetest.PullImage)) == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(proxy.Requests(enginetest.PullImage)) == 2 }, waitFor, time.Millisecond)
 	proxy.Release()
 	wg.Wait()
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+	"unique"
 
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
@@ -68,7 +69,9 @@ const (
 // decode reads an entry of a peer that may be broken or worse. The id is checked by
 // lifecycle.Directory.Publish, and so is what the addresses may be.
 func (e *entry) decode() (lifecycle.Entry, error) {
-	out := lifecycle.Entry{ID: e.ID, BackendID: e.Backend, State: lifecycle.State(e.State)}
+	// There are few states and many sandboxes: they share the memory of the name.
+	state := lifecycle.State(unique.Make(e.State).Value())
+	out := lifecycle.Entry{ID: e.ID, BackendID: e.Backend, State: state}
 	if len(e.Backend) > maxBackend {
 		return out, errors.New("backend is too long")
 	}

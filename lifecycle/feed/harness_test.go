@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	apiKey     = "test-api-key-0123456789"
-	eventually = 5 * time.Second
+	eventually = time.Minute
 	tick       = 2 * time.Millisecond
 )
 

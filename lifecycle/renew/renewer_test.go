@@ -22,6 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+const patience = time.Minute
+
 // extender records renewals; gate, when set, holds each until something is received.
 type extender struct {
 	mu   sync.Mutex
@@ -53,7 +55,7 @@ func (x *extender) renewed() int {
 
 func (x *extender) waitFor(t *testing.T, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return x.renewed() == n }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return x.renewed() == n }, patience, time.Millisecond)
 }
 
 // clock is settable nanoseconds.
@@ -146,7 +148,7 @@ func TestWhoIsNotRenewed(t *testing.T) {
 	require.Equal(t, []string{"last"}, x.ids)
 	require.Eventually(t, func() bool {
 		return maps.Equal(counts(t, r), map[string]float64{"server_proxy not_running": 1, "server_proxy renewed": 1})
-	}, 5*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 }
 
 func TestFullQueueGivesTheThrottleBack(t *testing.T) {
@@ -162,14 +164,14 @@ func TestFullQueueGivesTheThrottleBack(t *testing.T) {
 		before := late.LastTouch.Load()
 		r.Touch(late, 8080, "")
 		return late.LastTouch.Load() == before && before == 0
-	}, 5*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 
 	// Same instant: the throttle was given back, so a retry is let through once there is room.
 	close(x.gate)
 	require.Eventually(t, func() bool {
 		r.Touch(late, 8080, "")
 		return late.LastTouch.Load() == c.ns.Load()
-	}, 5*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 }
 
 func TestFailureBacksOffOneInterval(t *testing.T) {
@@ -301,7 +303,7 @@ func TestOneCooldownForAllSources(t *testing.T) {
 			"server_proxy renewed": 1, "redis_queue renewed": 1, "redis_queue throttled": 1, "redis_queue not_opted_in": 1,
 			"redis_queue not_running": 1, "redis_queue unknown": 1, "redis_queue stale": 1,
 		})
-	}, 5*time.Second, time.Millisecond, "%v", counts(t, r))
+	}, patience, time.Millisecond, "%v", counts(t, r))
 }
 
 func TestTouchAfterCloseGivesTheThrottleBack(t *testing.T) {
@@ -340,7 +342,7 @@ func TestTheLockDecidesUnlessItIsBroken(t *testing.T) {
 			x := &extender{}
 			r := start(t, renew.Options{Extender: x, Lock: c.lock})
 			r.Touch(entry(t, "a", time.Hour), 8080, "")
-			require.Eventually(t, func() bool { return maps.Equal(counts(t, r), c.want) }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return maps.Equal(counts(t, r), c.want) }, patience, time.Millisecond)
 			require.EqualValues(t, 1, c.lock.asked.Load())
 		})
 	}

@@ -29,7 +29,7 @@ func TestBehavesLikeARuntime(t *testing.T) {
 			},
 			End:    r.End,
 			Remove: r.Remove,
-			Wait:   5 * time.Second,
+			Wait:   time.Minute,
 		}
 	})
 }
