@@ -59,7 +59,6 @@ func newEdge(s *state, effective *settings) (*edge, error) {
 		AutoResume:         c.Ingress.AutoResume,
 		Reserved:           reserved,
 		Connection:         connectionOf,
-		Budget:             &s.sandboxes,
 		MaxRequests:        c.Ingress.MaxRequests,
 		OnGranted:          liftTimeouts,
 		Metrics:            s.metrics.traffic,

@@ -14,7 +14,6 @@ import (
 	"github.com/opensandbox-edge/edge/caddymodule/inflight"
 	"github.com/opensandbox-edge/edge/caddymodule/listener"
 	"github.com/opensandbox-edge/edge/config"
-	"github.com/opensandbox-edge/edge/ingress/budget"
 )
 
 // states holds the one long-lived state of the process, counted by configuration (and
@@ -45,8 +44,6 @@ type state struct {
 	stack   []*settings // installed configurations, the newest last
 	opened  *parts      // nil until open
 	current atomic.Pointer[edge]
-
-	sandboxes budget.Sandboxes // what each one takes of the edge
 
 	stopping atomic.Bool // the program is about to stop; see Hold.Stopping
 

@@ -14,7 +14,6 @@ import (
 	"github.com/opensandbox-edge/edge/auth"
 	"github.com/opensandbox-edge/edge/ingress/access"
 	"github.com/opensandbox-edge/edge/ingress/attempts"
-	"github.com/opensandbox-edge/edge/ingress/budget"
 	"github.com/opensandbox-edge/edge/ingress/isolation"
 	"github.com/opensandbox-edge/edge/ingress/route"
 	"github.com/opensandbox-edge/edge/ingress/sign"
@@ -74,9 +73,7 @@ type Options struct {
 	AllowCrossSite bool
 	// PreserveHost sends the client's Host to the sandbox instead of the sandbox's address.
 	PreserveHost bool
-	// Budget bounds the requests, streams and WebSockets with one sandbox at once to
-	// MaxRequests (0 = no limit). It outlives handlers; nil = one of the handler's own.
-	Budget      *budget.Sandboxes
+	// MaxRequests bounds the requests, streams and WebSockets with one sandbox at once; 0 = no limit.
 	MaxRequests int
 	// Reserved tells requests over connections that are kept for others than sandboxes'
 	// clients while the server is full; they are answered with 503. nil = none are.
@@ -110,9 +107,6 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Attempts == nil {
 		o.Attempts = attempts.New()
-	}
-	if o.Budget == nil {
-		o.Budget = new(budget.Sandboxes)
 	}
 	if o.Metrics == nil {
 		o.Metrics = newMetrics()

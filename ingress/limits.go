@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/apierror"
-	"github.com/opensandbox-edge/edge/ingress/budget"
+	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
 // Codes of requests over a limit; all are 503 with Retry-After.
@@ -30,13 +30,13 @@ const (
 
 // takePlace counts the exchange against its sandbox. Only requests with access do count:
 // nobody else may fill a sandbox up.
-func (x *exchange) takePlace() (budget.Place, error) {
-	place, ok := x.Budget.Enter(x.route.SandboxID, x.MaxRequests)
-	if !ok {
+func (x *exchange) takePlace() (*lifecycle.InFlight, error) {
+	places := x.entry.InFlight
+	if !places.Enter(x.MaxRequests) {
 		x.Metrics.rejected[rejectedSandboxFull].Inc()
-		return place, errSandboxFull
+		return nil, errSandboxFull
 	}
-	return place, nil
+	return places, nil
 }
 
 // serverFull refuses a request and takes its connection away.

@@ -14,15 +14,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/ingress"
-	"github.com/opensandbox-edge/edge/ingress/budget"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
+
+// inFlight is how much is under way with a sandbox.
+func (e *edge) inFlight(id string) int {
+	entry, ok := e.Lookup(id)
+	if !ok {
+		return -1
+	}
+	return entry.InFlight.Len()
+}
 
 const neighbour = "ffffffff-4e5f-6071-8293-a4b5c6d7e8f9"
 
 func TestASandboxTakesNoMoreThanItsShare(t *testing.T) {
-	shared := new(budget.Sandboxes)
-	e := newEdge(t, func(o *ingress.Options) { o.Budget, o.MaxRequests = shared, 2 })
+	e := newEdge(t, func(o *ingress.Options) { o.MaxRequests = 2 })
 	hold := make(chan struct{})
 	busy := make(chan struct{}, 2)
 	serve := func(w http.ResponseWriter, r *http.Request) {
@@ -62,19 +69,19 @@ func TestASandboxTakesNoMoreThanItsShare(t *testing.T) {
 	close(hold)
 	<-answers
 	<-answers
-	require.Eventually(t, func() bool { return shared.InFlight(id) == 0 }, eventually, tick)
+	require.Eventually(t, func() bool { return e.inFlight(id) == 0 }, eventually, tick)
 	again, _ := e.do(t, direct("8080").request(t, e, "GET", "/", nil))
 	require.Equal(t, http.StatusOK, again.StatusCode)
 }
 
 func TestStrangersDoNotFillASandboxUp(t *testing.T) {
-	shared := new(budget.Sandboxes)
-	place, ok := shared.Enter(id, 1)
-	require.True(t, ok)
-	defer place.Leave()
-	e := newEdge(t, func(o *ingress.Options) { o.Budget, o.MaxRequests = shared, 1 })
+	e := newEdge(t, func(o *ingress.Options) { o.MaxRequests = 1 })
 	s := e.sandbox(t, neighbour, func(http.ResponseWriter, *http.Request) {}, 44772)
 	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running, ExecdTokenSum: tokenSum("secret")}, s.Listener.Addr(), 44772)
+	full, ok := e.Lookup(id)
+	require.True(t, ok)
+	require.True(t, full.InFlight.Enter(1))
+	defer full.InFlight.Leave()
 	res, _ := e.do(t, direct("44772").request(t, e, "GET", "/x", nil))
 	require.Equal(t, http.StatusUnauthorized, res.StatusCode, "access is decided first")
 }

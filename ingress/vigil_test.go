@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/ingress"
-	"github.com/opensandbox-edge/edge/ingress/budget"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -58,20 +57,19 @@ func TestGoneClientsOfASandboxThatDoesNotReadLeave(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			places := new(budget.Sandboxes)
-			e := newEdge(t, func(o *ingress.Options) { o.Budget = places })
+			e := newEdge(t)
 			e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running}, unreading(t), 8080)
 			c, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
 			require.NoError(t, err)
 			defer func() { _ = c.Close() }()
 			_, err = io.WriteString(c, head)
 			require.NoError(t, err)
-			require.Eventually(t, func() bool { return places.InFlight(id) == 1 }, eventually, tick)
+			require.Eventually(t, func() bool { return e.inFlight(id) == 1 }, eventually, tick)
 			stuck(t, c)
-			require.Equal(t, 1, int(places.InFlight(id)), "a client that is there keeps its place")
+			require.Equal(t, 1, e.inFlight(id), "a client that is there keeps its place")
 			require.NoError(t, c.(*net.TCPConn).SetLinger(0)) // Close resets
 			require.NoError(t, c.Close())
-			require.Eventually(t, func() bool { return places.InFlight(id) == 0 }, eventually, tick)
+			require.Eventually(t, func() bool { return e.inFlight(id) == 0 }, eventually, tick)
 		})
 	}
 }

@@ -45,9 +45,10 @@ type Entry struct {
 	// IdleTimeout is how long the sandbox lives without an access; 0 = for ever.
 	IdleTimeout time.Duration
 
-	// LastTouch is the throttle of lifecycle/renew, in Unix nanoseconds. It is shared by
-	// all entries of one id.
+	// LastTouch is the throttle of lifecycle/renew, in Unix nanoseconds, and InFlight
+	// counts what is under way. All entries of one id share them.
 	LastTouch *atomic.Int64
+	InFlight  *InFlight
 
 	// Ctx ends with the generation: when the sandbox is deleted, paused, stopped or
 	// replaced. Upstream connections and streams are cut then. The Ctx of an entry
@@ -115,8 +116,8 @@ func (d *Directory) EventAge() (age time.Duration, up bool) {
 	return s.age(), s.downFor() == 0
 }
 
-// Publish puts e in the place of the entry of the same id. Generation, Ctx and,
-// unless set, LastTouch are assigned here. When connections to the previous entry may
+// Publish puts e in the place of the entry of the same id. Generation, Ctx and, unless
+// set, LastTouch and InFlight are assigned here. When connections to the previous entry may
 // no longer serve e, that entry's Ctx ends.
 //
 // An id that routes could confuse with a path of the API, or that is no DNS label,
@@ -141,11 +142,11 @@ func (d *Directory) publish(e Entry, still func() bool) (*Entry, error) {
 		return nil, errOutdated
 	}
 	old, exists := d.Lookup(e.ID)
-	if e.LastTouch == nil {
+	if e.LastTouch == nil || e.InFlight == nil {
 		if exists {
-			e.LastTouch = old.LastTouch
+			e.LastTouch, e.InFlight = old.LastTouch, old.InFlight
 		} else {
-			e.LastTouch = new(atomic.Int64)
+			e.LastTouch, e.InFlight = new(usage).pointers()
 		}
 	}
 	if exists && e.sameTarget(old) {
@@ -173,10 +174,19 @@ func (d *Directory) publish(e Entry, still func() bool) (*Entry, error) {
 	return &e, nil
 }
 
+// usage is what all entries of one id share.
+type usage struct {
+	touch    atomic.Int64
+	inFlight InFlight
+}
+
+func (u *usage) pointers() (*atomic.Int64, *InFlight) { return &u.touch, &u.inFlight }
+
 // confine takes from e what no route may dial, and says what it took.
 func (d *Directory) confine(e *Entry) (refused string) {
-	published := make(map[uint16]netip.AddrPort, len(e.Published))
-	if e.State == Running {
+	var published map[uint16]netip.AddrPort
+	if e.State == Running && len(e.Published)+len(d.hostPorts) > 0 {
+		published = make(map[uint16]netip.AddrPort, len(e.Published)+len(d.hostPorts))
 		for port, to := range e.Published {
 			if port == 0 || to.Port() == 0 || !reach.Address(to.Addr()) {
 				refused = to.String()

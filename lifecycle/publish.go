@@ -41,7 +41,7 @@ func (s *Service) inspect(ctx context.Context, u *tracked) error {
 // now, and nothing is published.
 func (s *Service) publish(u *tracked, ended uint64) error {
 	e := u.view.Load().entry()
-	e.LastTouch = &u.touch
+	e.LastTouch, e.InFlight = u.usage.pointers()
 	if u.view.Load().record.ExecdToken {
 		e.ExecdTokenSum = sumOf(DeriveExecdToken(s.o.Secret, u.id))
 	}

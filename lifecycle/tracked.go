@@ -35,7 +35,7 @@ type tracked struct {
 	// begun says, under the lock, that store or backend may know of the sandbox.
 	begun bool
 
-	touch atomic.Int64 // Entry.LastTouch
+	usage usage // of its entries
 }
 
 // view is a sandbox at one moment.
