@@ -36,13 +36,14 @@ func (x *exchange) wait(unready error) error {
 	resumed := false
 	for {
 		if !resumed && x.entry.State == lifecycle.Paused {
-			resumed = true
-			turn := x.Waiting.resumed(x.route.SandboxID)
-			defer context.AfterFunc(turn, func() {
-				if cause := context.Cause(turn); !errors.Is(cause, errResumed) {
-					cancel(&resumeError{cause})
-				}
-			})()
+			if turn := x.Waiting.resumed(x.entry); turn != nil {
+				resumed = true
+				defer context.AfterFunc(turn, func() {
+					if cause := context.Cause(turn); !errors.Is(cause, errResumed) {
+						cancel(&resumeError{cause})
+					}
+				})()
+			}
 		}
 		waited := x.Waiting.changes.Await(ctx, x.route.SandboxID, x.entry)
 		if waited != nil {

@@ -298,17 +298,18 @@ func TestAPausedSandboxIsResumedOnce(t *testing.T) {
 func TestAResumeThatFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		err     error
+		wait    time.Duration
 		status  int
 		code    string
 		outcome string
 	}{
-		"the backend":   {errors.New("engine down"), 503, "DOCKER::SANDBOX_RESUME_FAILED", "resume_failed"},
-		"already awake": {apierror.New(409, "DOCKER::SANDBOX_NOT_PAUSED", "It runs."), 409, "DOCKER::SANDBOX_NOT_RUNNING", "timeout"},
+		"the backend":   {errors.New("engine down"), time.Hour, 503, "DOCKER::SANDBOX_RESUME_FAILED", "resume_failed"},
+		"already awake": {apierror.New(409, "DOCKER::SANDBOX_NOT_PAUSED", "It runs."), 200 * time.Millisecond, 409, "DOCKER::SANDBOX_NOT_RUNNING", "timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWaiting(t, func(*waiting) ingress.Resume {
 				return func(context.Context, string) error { return c.err }
-			}, func(o *ingress.Options) { o.Wait = 200 * time.Millisecond })
+			}, func(o *ingress.Options) { o.Wait = c.wait })
 			w.put(t, lifecycle.Paused)
 			a := <-w.send(direct("8080").request(t, w.edge, "GET", "/", nil))
 			require.Equal(t, c.status, a.status, a.body)

@@ -17,6 +17,8 @@ const maxResume = time.Minute
 
 // Changes tells of one sandbox's change without polling; *lifecycle.Directory implements it.
 type Changes interface {
+	// Lookup finds the entry of id.
+	Lookup(id string) (*lifecycle.Entry, bool)
 	// Await returns when the entry of id is not the one given, or with the cause of ctx.
 	Await(ctx context.Context, id string, not *lifecycle.Entry) error
 }
@@ -90,14 +92,19 @@ func (w *Waiting) seat(id string, most int) (leave func(), ok bool) {
 	}, true
 }
 
-// resumed starts the resume of a sandbox, or joins the one in progress. The context ends
-// with it, with the cause errResumed or what went wrong. It is nobody's request's work:
-// it goes on when the client leaves.
-func (w *Waiting) resumed(id string) context.Context {
+// resumed starts the resume of a paused sandbox, or joins the one in progress. The context
+// ends with it, with the cause errResumed or what went wrong. It is nobody's request's
+// work: it goes on when the client leaves. The context is nil when the sandbox is not what
+// it was any more: somebody's resume has ended meanwhile.
+func (w *Waiting) resumed(paused *lifecycle.Entry) context.Context {
+	id := paused.ID
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if running, ok := w.resuming[id]; ok {
 		return running
+	}
+	if now, _ := w.changes.Lookup(id); now != paused {
+		return nil
 	}
 	ctx, end := context.WithCancelCause(context.Background())
 	if w.closed {
