@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"net/http"
@@ -24,8 +25,9 @@ const (
 	portStreams = 8081
 )
 
-// control is a lifecycle server without containers: it tells gateways of sandboxes whose
-// ports are addresses on loopback, over the real feed.
+// control is a lifecycle server without containers: it tells gateways of sandboxes over the
+// real feed. Each has an address as a container or Pod has, and the one that requests are
+// for has its ports on loopback, where something answers.
 type control struct {
 	directory lifecycle.Directory
 	feed      *feed.Server
@@ -35,10 +37,18 @@ type control struct {
 
 func sandboxID(n int) string { return fmt.Sprintf("0a1b2c3d-4e5f-6071-8293-%012x", n) }
 
-func serveControl(sandboxes int, ports map[uint16]netip.AddrPort) (*control, error) {
+func serveControl(sandboxes, served int, ports map[uint16]netip.AddrPort) (*control, error) {
 	c := &control{}
 	for n := range sandboxes {
-		e := lifecycle.Entry{ID: sandboxID(n), BackendID: fmt.Sprint(n), State: lifecycle.Running, Published: ports}
+		e := lifecycle.Entry{
+			ID: sandboxID(n), BackendID: fmt.Sprintf("%064x", n), State: lifecycle.Running,
+			Address: netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}),
+		}
+		token := sha256.Sum256([]byte(e.ID))
+		e.ExecdTokenSum = &token
+		if n == served {
+			e.Published = ports
+		}
 		if _, err := c.directory.Publish(e); err != nil {
 			return nil, err
 		}

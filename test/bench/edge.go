@@ -26,7 +26,8 @@ func (b *bench) edge(ctx context.Context, o edgeOptions) (rival, error) {
 		portStreams: netip.MustParseAddrPort(b.stream.address),
 	}
 	n := cmp.Or(o.sandboxes, 1000)
-	c, err := serveControl(n, ports)
+	served := n / 2 // not the first and not the last
+	c, err := serveControl(n, served, ports)
 	if err != nil {
 		return rival{}, err
 	}
@@ -57,8 +58,7 @@ api_key = %q
 	p.after = c.close
 	r := rival{
 		name: o.name, address: at.String(), process: p,
-		// Not the first sandbox and not the last.
-		headers: map[string]string{"OpenSandbox-Ingress-To": fmt.Sprintf("%s-%d", sandboxID(n/2), cmp.Or(o.port, portSmall))},
+		headers: map[string]string{"OpenSandbox-Ingress-To": fmt.Sprintf("%s-%d", sandboxID(served), cmp.Or(o.port, portSmall))},
 	}
 	if err := knowsSandbox(ctx, r); err != nil {
 		p.stop()
