@@ -116,6 +116,6 @@ func failure(err error) *apierror.Error {
 
 // outdated tells errors that mean "look the sandbox up again".
 func outdated(err error, e *lifecycle.Entry) bool {
-	return errors.Is(err, lifecycle.ErrStale) || e.Ctx.Err() != nil ||
+	return errors.Is(err, lifecycle.ErrStale) || e.Ended() != nil ||
 		errors.Is(err, lifecycle.ErrReplaced) || errors.Is(err, lifecycle.ErrNotRunning) || errors.Is(err, lifecycle.ErrGone)
 }

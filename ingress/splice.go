@@ -32,7 +32,7 @@ type tunnel struct {
 func (x *exchange) splice(client clientEnd, upstream io.ReadWriteCloser) error {
 	t := &tunnel{client: client, upstream: upstream}
 	defer t.release()
-	stop := context.AfterFunc(x.entry.Ctx, t.cut)
+	stop := context.AfterFunc(x.entry.Ctx(), t.cut)
 	defer stop()
 	defer client.attend(t.cut)()
 	impatience := time.AfterFunc(time.Hour, t.cut)

@@ -51,7 +51,7 @@ func (s *Service) Confirm(ctx context.Context, e *Entry) error {
 // current tells whether e is what the directory says now.
 func (s *Service) current(e *Entry) bool {
 	now, ok := s.directory.Lookup(e.ID)
-	return ok && now.Generation == e.Generation && e.Ctx.Err() == nil
+	return ok && now.Generation == e.Generation && e.Ended() == nil
 }
 
 // believe compares e with what the backend just said, and cuts it off when it differs.
@@ -62,7 +62,6 @@ func (s *Service) believe(e *Entry, val any, err error) error {
 	if err == nil {
 		now := (&view{record: Record{ID: e.ID}}).with(val.(Instance)).entry()
 		s.directory.confine(&now)
-		now.Ctx = context.Background()
 		if now.sameTarget(e) {
 			return nil
 		}

@@ -70,7 +70,7 @@ func TestCreate(t *testing.T) {
 	require.Equal(t, 10*time.Minute, e.RenewExtend)
 	sum := sha256.Sum256([]byte(b.ExecdToken(sb.ID).Reveal()))
 	require.Equal(t, &sum, e.ExecdTokenSum)
-	require.NoError(t, e.Ctx.Err())
+	require.NoError(t, e.Ended())
 	require.Never(t, func() bool { return b.runtime.Count(runtimefake.Inspect) > 0 }, 30*time.Millisecond, time.Millisecond,
 		"a create needs no look at the backend, and its own events no look after it")
 }

@@ -49,7 +49,7 @@ func TestDelete(t *testing.T) {
 		e := b.entry(sb.ID)
 		prepare(sb.ID)
 		require.NoError(t, b.Delete(t.Context(), sb.ID), name)
-		require.Error(t, e.Ctx.Err(), name)
+		require.Error(t, e.Ended(), name)
 		fails(t, b.Delete(t.Context(), sb.ID), 404, notFound)
 		b.nothingLeft()
 	}

@@ -1,7 +1,6 @@
 package lifecycle_test
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -33,7 +32,7 @@ func TestDirectoryGenerations(t *testing.T) {
 	same.RenewExtend = 1
 	second := publish(t, &d, same)
 	require.Equal(t, first.Generation, second.Generation, "the address is the same")
-	require.NoError(t, first.Ctx.Err())
+	require.NoError(t, first.Ended())
 	require.Same(t, first.LastTouch, second.LastTouch)
 
 	last := second
@@ -49,16 +48,16 @@ func TestDirectoryGenerations(t *testing.T) {
 		change(&e)
 		last = publish(t, &d, e)
 		require.NotEqual(t, base.Generation, last.Generation, name)
-		require.ErrorIs(t, context.Cause(base.Ctx), lifecycle.ErrReplaced, name)
-		require.NoError(t, last.Ctx.Err(), name)
+		require.ErrorIs(t, base.Ended(), lifecycle.ErrReplaced, name)
+		require.NoError(t, last.Ended(), name)
 		require.Same(t, first.LastTouch, last.LastTouch, name)
 	}
 
 	paused := running("a", "10.0.0.1")
 	paused.State = lifecycle.Paused
 	p := publish(t, &d, paused)
-	require.ErrorIs(t, context.Cause(last.Ctx), lifecycle.ErrNotRunning)
-	require.Error(t, p.Ctx.Err())
+	require.ErrorIs(t, last.Ended(), lifecycle.ErrNotRunning)
+	require.Error(t, p.Ended())
 	_, ok := p.Dial(80)
 	require.False(t, ok)
 	resumed := publish(t, &d, running("a", "10.0.0.1"))
@@ -67,7 +66,7 @@ func TestDirectoryGenerations(t *testing.T) {
 	require.Equal(t, 1, d.Len())
 	d.Remove("a", lifecycle.ErrGone)
 	d.Remove("a", lifecycle.ErrGone)
-	require.ErrorIs(t, context.Cause(resumed.Ctx), lifecycle.ErrGone)
+	require.ErrorIs(t, resumed.Ended(), lifecycle.ErrGone)
 	require.Zero(t, d.Len())
 	_, ok = d.Lookup("a")
 	require.False(t, ok)
@@ -144,7 +143,7 @@ func TestDirectoryUnderLoad(t *testing.T) {
 					}
 				default:
 					e, err := d.Publish(running(id, fmt.Sprintf("10.0.%d.%d", w, i%250+1)))
-					if err != nil || e.Ctx == nil {
+					if err != nil || e.Ctx() == nil {
 						t.Error("publish", err)
 					}
 				}
@@ -154,7 +153,7 @@ func TestDirectoryUnderLoad(t *testing.T) {
 	wg.Wait()
 	n := 0
 	for e := range d.Range {
-		require.NoError(t, e.Ctx.Err())
+		require.NoError(t, e.Ended())
 		n++
 	}
 	require.Equal(t, n, d.Len())

@@ -40,7 +40,7 @@ func TestEventsFromOutside(t *testing.T) {
 	b.becomes(paused.ID, lifecycle.Paused)
 	b.eventually(func() bool { _, err := b.Get(t.Context(), removed.ID); return err != nil })
 	for id, e := range entries {
-		require.Error(t, e.Ctx.Err(), "connections to %s live on", id)
+		require.Error(t, e.Ended(), "connections to %s live on", id)
 	}
 	_, known := b.store.get(removed.ID)
 	require.False(t, known, "the record of a sandbox removed outside is kept")
@@ -57,8 +57,8 @@ func TestAnotherAddressIsHeardOf(t *testing.T) {
 	moved := netip.MustParseAddr("10.1.2.3")
 	require.NoError(t, b.runtime.Reattach(sb.ID, moved))
 	b.eventually(func() bool { return b.entry(sb.ID).Address == moved })
-	require.Error(t, e.Ctx.Err(), "connections to the old address live on")
-	require.NoError(t, kept.Ctx.Err(), "another sandbox lost its connections")
+	require.Error(t, e.Ended(), "connections to the old address live on")
+	require.NoError(t, kept.Ended(), "another sandbox lost its connections")
 }
 
 // What is heard of a sandbox while something is done with it is looked up afterwards.
@@ -151,7 +151,7 @@ func TestReconcileDoesNotBelieveAStaleList(t *testing.T) {
 	_, known := b.store.get(sb.ID)
 	require.False(t, known, "a deleted sandbox came back from a stale list")
 	require.True(t, b.runtime.Has(came.ID), "a new sandbox was removed because a stale list lacks it")
-	require.NoError(t, b.entry(came.ID).Ctx.Err())
+	require.NoError(t, b.entry(came.ID).Ended())
 }
 
 func TestReconcileLeavesCreatesAlone(t *testing.T) {
@@ -177,7 +177,7 @@ func TestReconcileWithoutABackendChangesNothing(t *testing.T) {
 	sb := b.create()
 	b.runtime.SetHook(func(context.Context, runtimefake.Verb, string) error { return errors.New("down") })
 	require.Error(t, b.Reconcile(t.Context()))
-	require.NoError(t, b.entry(sb.ID).Ctx.Err())
+	require.NoError(t, b.entry(sb.ID).Ended())
 	require.False(t, b.Ready().Ready)
 	require.NotEqual(t, "ok", b.Ready().Components["runtime"])
 	b.runtime.SetHook(nil)
@@ -226,13 +226,13 @@ func TestConfirm(t *testing.T) {
 	t.Run("backend down", func(t *testing.T) {
 		b.runtime.SetHook(func(context.Context, runtimefake.Verb, string) error { return errors.New("down") })
 		fails(t, b.Confirm(t.Context(), e), 503, "DOCKER::SANDBOX_QUERY_FAILED")
-		require.NoError(t, e.Ctx.Err())
+		require.NoError(t, e.Ended())
 		b.runtime.SetHook(nil)
 	})
 	t.Run("address moved", func(t *testing.T) {
 		require.NoError(t, b.runtime.Move(sb.ID, netip.MustParseAddr("10.1.2.3")))
 		require.ErrorIs(t, b.Confirm(t.Context(), e), lifecycle.ErrStale)
-		require.Error(t, e.Ctx.Err(), "connections to the old address live on")
+		require.Error(t, e.Ended(), "connections to the old address live on")
 		b.eventually(func() bool { return b.entry(sb.ID).State == lifecycle.Running })
 		now := b.entry(sb.ID)
 		require.Equal(t, netip.MustParseAddr("10.1.2.3"), now.Address)
@@ -243,7 +243,7 @@ func TestConfirm(t *testing.T) {
 		now := b.entry(sb.ID)
 		require.NoError(t, b.runtime.Remove(t.Context(), sb.ID))
 		require.ErrorIs(t, b.Confirm(t.Context(), now), lifecycle.ErrStale)
-		require.Error(t, now.Ctx.Err())
+		require.Error(t, now.Ended())
 		b.nothingLeft()
 	})
 	t.Run("healthy again", func(t *testing.T) {

@@ -24,7 +24,7 @@ func TestExpiry(t *testing.T) {
 	b.eventually(func() bool { _, err := b.Get(t.Context(), first.ID); return err != nil })
 	_, err := b.Get(t.Context(), first.ID)
 	fails(t, err, 404, notFound)
-	require.ErrorIs(t, context.Cause(e.Ctx), lifecycle.ErrGone)
+	require.ErrorIs(t, e.Ended(), lifecycle.ErrGone)
 	_, known := b.store.get(first.ID)
 	require.False(t, known)
 

@@ -1,7 +1,6 @@
 package lifecycle_test
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -215,7 +214,7 @@ func TestAnAccessRacesTheTimer(t *testing.T) {
 					require.False(t, armed)
 					_, stored := b.store.get(sb.ID)
 					require.False(t, stored)
-					require.ErrorIs(t, context.Cause(e.Ctx), lifecycle.ErrGone)
+					require.ErrorIs(t, e.Ended(), lifecycle.ErrGone)
 					continue
 				}
 				won++
@@ -229,7 +228,7 @@ func TestAnAccessRacesTheTimer(t *testing.T) {
 					}
 					return armed && left > opt.life-time.Millisecond && at.Equal(until)
 				})
-				require.NoError(t, e.Ctx.Err(), "its connections were cut")
+				require.NoError(t, e.Ended(), "its connections were cut")
 				require.True(t, b.runtime.Has(sb.ID))
 				require.NoError(t, b.Delete(t.Context(), sb.ID))
 			}

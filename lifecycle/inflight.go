@@ -26,3 +26,11 @@ func (f *InFlight) Leave() { f.n.Add(-1) }
 
 // Len is how much is under way.
 func (f *InFlight) Len() int { return int(f.n.Load()) }
+
+// usage is what all entries of one id share.
+type usage struct {
+	touch    atomic.Int64
+	inFlight InFlight
+}
+
+func (u *usage) pointers() (*atomic.Int64, *InFlight) { return &u.touch, &u.inFlight }

@@ -18,7 +18,7 @@ func TestPauseAndResume(t *testing.T) {
 
 	running := b.entry(sb.ID)
 	b.runtime.SetHook(func(_ context.Context, verb runtimefake.Verb, _ string) error {
-		if verb == runtimefake.Pause && running.Ctx.Err() == nil {
+		if verb == runtimefake.Pause && running.Ended() == nil {
 			t.Error("the sandbox is frozen while connections to it are open")
 		}
 		return nil
@@ -28,7 +28,7 @@ func TestPauseAndResume(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, lifecycle.Paused, shown.Status.State)
 	require.Equal(t, "CONTAINER_PAUSED", shown.Status.Reason)
-	require.ErrorIs(t, context.Cause(running.Ctx), lifecycle.ErrNotRunning, "streams to a frozen sandbox hang")
+	require.ErrorIs(t, running.Ended(), lifecycle.ErrNotRunning, "streams to a frozen sandbox hang")
 	e := b.entry(sb.ID)
 	require.Equal(t, lifecycle.Paused, e.State)
 	_, ok := e.Dial(80)
@@ -39,7 +39,7 @@ func TestPauseAndResume(t *testing.T) {
 	e = b.entry(sb.ID)
 	require.Equal(t, lifecycle.Running, e.State)
 	require.Greater(t, e.Generation, running.Generation)
-	require.NoError(t, e.Ctx.Err())
+	require.NoError(t, e.Ended())
 	require.Same(t, running.LastTouch, e.LastTouch)
 
 	require.NoError(t, b.runtime.End(t.Context(), sb.ID, 0))
@@ -82,7 +82,7 @@ func TestAResumeIsShownWhileItGoesOn(t *testing.T) {
 			})
 			err := b.Resume(t.Context(), sb.ID)
 			require.Equal(t, lifecycle.Resuming, during.State)
-			require.Error(t, during.Ctx.Err())
+			require.Error(t, during.Ended())
 			if failure == nil {
 				require.NoError(t, err)
 				require.Equal(t, lifecycle.Running, b.entry(sb.ID).State)

@@ -86,7 +86,7 @@ func (p *pool) ended(err error) error {
 }
 
 func (p *pool) cause() error {
-	if err := context.Cause(p.entry.Ctx); err != nil {
+	if err := p.entry.Ended(); err != nil {
 		return err
 	}
 	return ErrClosed

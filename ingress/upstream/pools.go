@@ -76,8 +76,8 @@ func (p *Pools) of(e *lifecycle.Entry) (*pool, error) {
 	}
 	p.opening.Lock()
 	defer p.opening.Unlock()
-	if e.Ctx.Err() != nil {
-		return nil, &DialError{context.Cause(e.Ctx)}
+	if err := e.Ended(); err != nil {
+		return nil, &DialError{err}
 	}
 	if p.closed.Err() != nil {
 		return nil, &DialError{ErrClosed}
@@ -87,7 +87,7 @@ func (p *Pools) of(e *lifecycle.Entry) (*pool, error) {
 	}
 	// The pool ends with its generation, or with us. Whichever comes first, even
 	// while it is being made, the goroutine below runs once.
-	ctx, cancel := context.WithCancel(e.Ctx)
+	ctx, cancel := context.WithCancel(e.Ctx())
 	stop := context.AfterFunc(p.closed, cancel)
 	fresh := newPool(p, e, ctx)
 	p.generations.Store(e.Generation, fresh)

@@ -56,7 +56,7 @@ func (c *Client) silent() *apierror.Error {
 // current tells whether e is what the directory says now.
 func (c *Client) current(e *lifecycle.Entry) bool {
 	now, ok := c.directory.Lookup(e.ID)
-	return ok && now.Generation == e.Generation && e.Ctx.Err() == nil
+	return ok && now.Generation == e.Generation && e.Ended() == nil
 }
 
 // believe compares e with what the server just said; nil stands for "there is no such sandbox".

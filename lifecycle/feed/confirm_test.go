@@ -70,7 +70,7 @@ func TestADeafGatewayAsksOnceForAllCallers(t *testing.T) {
 	close(release)
 	require.NoError(t, <-got)
 	require.EqualValues(t, 1, c.confirms.Load())
-	require.NoError(t, a.Ctx.Err())
+	require.NoError(t, a.Ended())
 }
 
 func TestADeafGatewayBelievesTheAnswer(t *testing.T) {
@@ -89,7 +89,7 @@ func TestADeafGatewayBelievesTheAnswer(t *testing.T) {
 			a := lookup(t, g, "a")
 			happens(t, c)
 			require.ErrorIs(t, g.Confirm(t.Context(), a), lifecycle.ErrStale)
-			require.Error(t, a.Ctx.Err(), "its connections end")
+			require.Error(t, a.Ended(), "its connections end")
 			now, ok := g.Directory().Lookup("a")
 			if want, exists := c.Lookup("a"); exists {
 				require.Equal(t, want.Address, now.Address)
@@ -118,7 +118,7 @@ func TestAServerThatDoesNotAnswerConfirmsNothing(t *testing.T) {
 			require.Equal(t, 503, answer.Status)
 			require.Equal(t, "KUBERNETES::SANDBOX_QUERY_FAILED", answer.Code)
 			require.NotZero(t, answer.RetryAfter)
-			require.NoError(t, a.Ctx.Err(), "streams that are open go on")
+			require.NoError(t, a.Ended(), "streams that are open go on")
 		})
 	}
 }

@@ -71,7 +71,8 @@ const (
 func (e *entry) decode() (lifecycle.Entry, error) {
 	// There are few states and many sandboxes: they share the memory of the name.
 	state := lifecycle.State(unique.Make(e.State).Value())
-	out := lifecycle.Entry{ID: e.ID, BackendID: e.Backend, State: state}
+	names := e.ID + e.Backend // one object for the collector to visit, not two
+	out := lifecycle.Entry{ID: names[:len(e.ID)], BackendID: names[len(e.ID):], State: state}
 	if len(e.Backend) > maxBackend {
 		return out, errors.New("backend is too long")
 	}

@@ -45,12 +45,12 @@ func TestTheCopyFollowsEveryChange(t *testing.T) {
 	soon(t, "a new sandbox", func() bool { _, ok := g.Directory().Lookup("b"); return ok })
 	_, err = c.Publish(lifecycle.Entry{ID: "a", State: lifecycle.Paused})
 	require.NoError(t, err)
-	soon(t, "a pause ends the generation", func() bool { return e.Ctx.Err() != nil })
-	require.ErrorIs(t, context.Cause(e.Ctx), lifecycle.ErrNotRunning)
+	soon(t, "a pause ends the generation", func() bool { return e.Ended() != nil })
+	require.ErrorIs(t, e.Ended(), lifecycle.ErrNotRunning)
 	b := lookup(t, g, "b")
 	c.Remove("b", lifecycle.ErrGone)
 	soon(t, "a removal", func() bool { _, ok := g.Directory().Lookup("b"); return !ok })
-	require.ErrorIs(t, context.Cause(b.Ctx), lifecycle.ErrGone)
+	require.ErrorIs(t, b.Ended(), lifecycle.ErrGone)
 }
 
 func TestACrowdOfChangesConverges(t *testing.T) {
@@ -84,14 +84,14 @@ func TestAReconnectionKeepsWhatIsUnchanged(t *testing.T) {
 	c.Remove("goes", lifecycle.ErrGone)
 	c.put(t, "moves", "10.0.0.2")
 	c.put(t, "new", "10.0.0.4")
-	require.NoError(t, goes.Ctx.Err(), "without a word everything goes on")
+	require.NoError(t, goes.Ended(), "without a word everything goes on")
 	require.True(t, g.Ready().Ready, "a gateway serves from memory")
 	c.listen(t, c.address)
-	soon(t, "what vanished", func() bool { return goes.Ctx.Err() != nil && moves.Ctx.Err() != nil })
-	require.ErrorIs(t, context.Cause(goes.Ctx), lifecycle.ErrGone)
-	require.ErrorIs(t, context.Cause(moves.Ctx), lifecycle.ErrReplaced)
+	soon(t, "what vanished", func() bool { return goes.Ended() != nil && moves.Ended() != nil })
+	require.ErrorIs(t, goes.Ended(), lifecycle.ErrGone)
+	require.ErrorIs(t, moves.Ended(), lifecycle.ErrReplaced)
 	lookup(t, g, "new")
-	require.NoError(t, stays.Ctx.Err())
+	require.NoError(t, stays.Ended())
 	require.Equal(t, stays.Generation, lookup(t, g, "stays").Generation)
 }
 
@@ -111,7 +111,7 @@ func TestAServerThatStopsTakesNothingAway(t *testing.T) {
 			soon(t, "the stream ends", func() bool { return c.feed.Followers() == 0 })
 			c.kill()
 			c.Remove("a", lifecycle.ErrClosed)
-			require.NoError(t, a.Ctx.Err())
+			require.NoError(t, a.Ended())
 			lookup(t, g, "a")
 		})
 	}
