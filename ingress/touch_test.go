@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/ingress"
+	"github.com/opensandbox-edge/edge/internal/porttest"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -69,6 +70,7 @@ func drip(w io.Writer, gone <-chan struct{}) {
 }
 
 func TestStreamsThatFlowAreActivity(t *testing.T) {
+	t.Parallel()
 	silent := func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
@@ -161,6 +163,7 @@ func TestStreamsThatFlowAreActivity(t *testing.T) {
 
 // On the daemon's port the answer says whether there was an access (threat row X5).
 func TestWhatTheDaemonRefusesIsNoAccess(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{200, 204, 404, 500, 401, 403} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			var seen touched
@@ -189,7 +192,7 @@ func TestWhatTheDaemonRefusesIsNoAccess(t *testing.T) {
 	}
 	var seen touched
 	e := newEdge(t, func(o *ingress.Options) { o.Toucher = &seen })
-	_, err := e.Publish(lifecycle.Entry{ID: id, State: lifecycle.Running, RenewExtend: time.Hour, Published: map[uint16]netip.AddrPort{44772: closedPort(t)}})
+	_, err := e.Publish(lifecycle.Entry{ID: id, State: lifecycle.Running, RenewExtend: time.Hour, Published: map[uint16]netip.AddrPort{44772: porttest.Reserve(t)}})
 	require.NoError(t, err)
 	res, _ := e.do(t, direct("44772").request(t, e, "GET", "/files", nil))
 	require.Equal(t, 502, res.StatusCode)
@@ -232,6 +235,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // A long upload is answered at its end. A client that has shown the sandbox's token is
 // believed before.
 func TestLongUploadsToTheDaemon(t *testing.T) {
+	t.Parallel()
 	for _, proven := range []bool{true, false} {
 		t.Run(fmt.Sprint("with a token ", proven), func(t *testing.T) {
 			var seen touched

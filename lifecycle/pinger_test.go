@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/internal/porttest"
 	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
@@ -77,10 +78,7 @@ func TestPingEndsWithItsContext(t *testing.T) {
 
 // The real prober, through a create: execd is down at first, and then answers.
 func TestCreateWaitsForARealExecd(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := netip.MustParseAddrPort(l.Addr().String())
-	require.NoError(t, l.Close())
+	addr := porttest.Reserve(t)
 	b := started(t, func(o *lifecycle.Options) { o.Prober = nil })
 	b.runtime.Published = map[uint16]netip.AddrPort{wire.PortExecd: addr}
 
@@ -95,7 +93,7 @@ func TestCreateWaitsForARealExecd(t *testing.T) {
 		t.Fatalf("create returned before execd was there: %v", err)
 	case <-time.After(30 * time.Millisecond):
 	}
-	l, err = net.Listen("tcp", addr.String())
+	l, err := net.Listen("tcp", addr.String())
 	require.NoError(t, err)
 	s := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
 	served := make(chan struct{})

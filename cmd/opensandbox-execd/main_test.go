@@ -20,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/opensandbox-edge/edge/internal/porttest"
 )
 
 // TestMain lets the test binary be the program: with beProgram set it runs main,
@@ -79,7 +81,7 @@ func launch(t *testing.T, argv []string, env ...string) *program {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	p := &program{t: t, out: &lockedBuffer{}, port: freePort(t), done: make(chan struct{})}
+	p := &program{t: t, out: &lockedBuffer{}, port: strconv.Itoa(int(porttest.Reserve(t).Port())), done: make(chan struct{})}
 	p.cmd = exec.Command(self)
 	p.cmd.Args = argv
 	p.cmd.Env = append(os.Environ(), append([]string{
@@ -100,14 +102,6 @@ func launch(t *testing.T, argv []string, env ...string) *program {
 		require.NotContains(t, p.out.String(), "DATA RACE")
 	})
 	return p
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 // code waits for the end.

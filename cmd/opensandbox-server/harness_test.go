@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/config"
+	"github.com/opensandbox-edge/edge/internal/porttest"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/runtimefake"
 )
@@ -77,15 +78,7 @@ type server struct {
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	return &server{t: t, dir: t.TempDir(), addr: freeAddress(t)}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer ln.Close()
-	return ln.Addr().String()
+	return &server{t: t, dir: t.TempDir(), addr: porttest.Reserve(t).String()}
 }
 
 func (s *server) path(name string) string { return filepath.Join(s.dir, name) }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/internal/porttest"
 )
 
 // A start from the TOML opens one port and writes nothing outside of its own folders.
@@ -44,7 +46,7 @@ func TestOnePortAndNoFilesElsewhere(t *testing.T) {
 
 func TestMetricsHaveAPortOfTheirOwn(t *testing.T) {
 	s := newServer(t)
-	metrics := freeAddress(t)
+	metrics := porttest.Reserve(t).String()
 	s.write(key, fmt.Sprintf("[metrics]\nlisten = %q", metrics))
 	s.start()
 	s.serving()

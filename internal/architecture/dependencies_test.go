@@ -100,7 +100,8 @@ var mayImport = map[string][]string{
 	"test/bench":             {"lifecycle", "lifecycle/feed", "auth", "ingress/route"},
 
 	"internal/architecture":    {},
-	"internal/redistest":       {},
+	"internal/porttest":        {},
+	"internal/redistest":       {"internal/porttest"},
 	"internal/extendedconnect": {},
 	"internal/websockettest":   {},
 }

@@ -9,20 +9,22 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/opensandbox-edge/edge/internal/porttest"
 )
 
 // Password is what every server here asks for.
 const Password = "seeded-redis-password-0123456789"
 
 // patience bounds the start and the end of a server.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // Server is a redis-server on a Unix socket and on a port of 127.0.0.1, with nothing on
 // disk but the socket.
 type Server struct {
 	t      testing.TB
 	dir    string
-	port   int
+	port   uint16
 	cmd    *exec.Cmd
 	output bytes.Buffer
 	ended  chan struct{}
@@ -35,12 +37,7 @@ func Start(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{t: t, dir: dir, port: free.Addr().(*net.TCPAddr).Port}
-	_ = free.Close()
+	s := &Server{t: t, dir: dir, port: porttest.Reserve(t).Port()}
 	t.Cleanup(func() {
 		s.Stop()
 		_ = os.RemoveAll(dir)

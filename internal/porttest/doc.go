@@ -1,0 +1,3 @@
+// Package porttest reserves ports for tests that need one before, or without, anybody
+// listening on it.
+package porttest
