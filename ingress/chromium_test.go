@@ -43,6 +43,7 @@ const tried = f => { try { return String(f()) } catch (e) { return e.name } };
 // an origin (threat row W3). With isolation off the spy finds everything, so the test
 // can fail.
 func TestNeighboursInABrowser(t *testing.T) {
+	t.Parallel()
 	if core != "" {
 		t.Skip("what browsers do does not depend on the core; the first run has shown it")
 	}

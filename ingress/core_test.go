@@ -21,7 +21,8 @@ func TestEverythingOverNetHTTP(t *testing.T) {
 	if core != "" {
 		t.Skip("this is the second run")
 	}
-	c := exec.Command(os.Args[0], "-test.timeout=5m", "-test.skip=^Fuzz")
+	t.Parallel()
+	c := exec.Command(os.Args[0], "-test.timeout=20m", "-test.skip=^Fuzz")
 	c.Env = append(os.Environ(), coreVariable+"="+string(upstream.NetHTTP))
 	out, err := c.CombinedOutput()
 	require.NoError(t, err, "%s", out)

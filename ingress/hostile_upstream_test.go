@@ -182,6 +182,7 @@ func TestBytesOnAnIdleConnectionReachNobody(t *testing.T) {
 
 // An answer before the end of the request: the client has it, the connection is over.
 func TestAnEarlyAnswerEndsTheConnection(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	l := listen(t, func(c net.Conn) {
 		buf := make([]byte, 4096)

@@ -101,6 +101,7 @@ func TestConnectionsKeptForTheAPIServeNoSandbox(t *testing.T) {
 }
 
 func TestNobodyTricklesABodyIntoARefusal(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	c, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
 	require.NoError(t, err)

@@ -44,7 +44,7 @@ func senders(t *testing.T, e *edge) []sender {
 			c, err := dial()
 			require.NoError(t, err)
 			defer func() { _ = c.Close() }()
-			require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+			require.NoError(t, c.SetDeadline(time.Now().Add(eventually)))
 			return sendHTTP2(t, c, head)
 		}
 	}
@@ -72,7 +72,7 @@ func sendHTTP1(t *testing.T, address string, head []field) int {
 	c, err := net.Dial("tcp", address)
 	require.NoError(t, err)
 	defer func() { _ = c.Close() }()
-	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, c.SetDeadline(time.Now().Add(eventually)))
 	_, err = io.WriteString(c, pseudo[":method"]+" "+pseudo[":path"]+" HTTP/1.1\r\nHost: "+pseudo[":authority"]+"\r\n"+lines.String()+"\r\n")
 	require.NoError(t, err)
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -127,7 +127,7 @@ func sendHTTP3(t *testing.T, address string, head []field) int {
 	}
 	stream, err := c.OpenStreamSync(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, stream.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, stream.SetDeadline(time.Now().Add(eventually)))
 	frame := quicvarint.Append([]byte{1}, uint64(block.Len()))
 	_, err = stream.Write(append(frame, block.Bytes()...))
 	require.NoError(t, err)
@@ -165,6 +165,7 @@ func number(t *testing.T, s string) (n int) {
 // One head means the same in every version of HTTP: it reaches the same sandbox, or none
 // (threat rows R4, B1, B3).
 func TestOddHeadsHaveOneMeaning(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	var got seen
 	e.sandbox(t, id, got.handler, 8080)

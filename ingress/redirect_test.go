@@ -24,6 +24,7 @@ func (d *redirector) handler(w http.ResponseWriter, _ *http.Request) {
 }
 
 func TestRedirectTheft(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	var app redirector
 	s := e.sandbox(t, id, app.handler, 8080, 44772, 18080)

@@ -135,6 +135,7 @@ func TestSecureAccessOnEveryForm(t *testing.T) {
 
 // The same rows over every version of HTTP (threat row A3).
 func TestSecureAccessOverEveryProtocol(t *testing.T) {
+	t.Parallel()
 	policy := signing(t)
 	with, withConnections := closedEdge(t, policy)
 	without, withoutConnections := closedEdge(t, nil)
@@ -325,6 +326,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 // right from wrong, a client that was let in before still is, and a new one is as soon as
 // it is told to come.
 func TestGuessedSignatures(t *testing.T) {
+	t.Parallel()
 	policy := signing(t)
 	proxies, err := forwarded.NewProxies([]string{"127.0.0.0/8"})
 	require.NoError(t, err)

@@ -129,7 +129,7 @@ func TestStreamsOverEveryProtocol(t *testing.T) {
 			_ = ask(t, "GET", "/wait", nil).Body.Close()
 			select {
 			case <-gone:
-			case <-time.After(10 * time.Second):
+			case <-time.After(eventually):
 				t.Fatal("the sandbox goes on for nobody")
 			}
 		})

@@ -40,7 +40,7 @@ func TestIdleWebSocketsAreCheap(t *testing.T) {
 		client, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
 		require.NoError(t, err)
 		open = append(open, client)
-		require.NoError(t, client.SetDeadline(time.Now().Add(10*time.Second)))
+		require.NoError(t, client.SetDeadline(time.Now().Add(10*eventually)))
 		_, err = io.WriteString(client, "GET "+f.prefix+"/ws HTTP/1.1\r\nHost: "+f.host+"\r\n"+wsHandshake+"\r\n")
 		require.NoError(t, err)
 		sandbox, err := l.Accept()

@@ -17,6 +17,7 @@ import (
 // Messages are neither buffered nor bounded: one frame of 64 MiB there and back, as bytes,
 // because masking takes longer than everything else.
 func TestAHugeMessage(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	keyedSandbox(t, e, func(c *net.TCPConn, in *bufio.Reader) { _, _ = io.Copy(c, in) })
 	frame := make([]byte, 64<<20)
@@ -61,6 +62,7 @@ func TestPingsGoThrough(t *testing.T) {
 }
 
 func TestManyWebSocketsAtOnce(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	e.sandbox(t, id, echo, 8080)
 	for _, p := range protocols(t, e) {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
@@ -51,12 +50,13 @@ func (f form) dial(ctx context.Context, e *edge, header http.Header, protocols .
 
 func withTimeout(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), eventually)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 func TestWebSocketsPassInEveryForm(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	var got seen
 	e.sandbox(t, id, func(w http.ResponseWriter, r *http.Request) {
