@@ -64,7 +64,7 @@ func record(t *testing.T, config *tls.Config, request *http.Request) (packets []
 	require.NoError(t, err)
 	require.NoError(t, stream.SendRequestHeader(request))
 	require.NoError(t, stream.Close())
-	require.NoError(t, wire.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, wire.SetReadDeadline(time.Now().Add(wait)))
 	for len(packets) < 5 { // the client repeats itself
 		buf := make([]byte, 2048)
 		n, _, err := wire.ReadFrom(buf)
@@ -85,7 +85,7 @@ func replay(t *testing.T, edge string, packets [][]byte) {
 		_, err = c.Write(p)
 		require.NoError(t, err)
 	}
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(wait)))
 	_, err = c.Read(make([]byte, 2048))
 	require.NoError(t, err)
 }

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -147,7 +146,7 @@ func TestTheGuidesDevelopmentSetUpIsServed(t *testing.T) {
 	}
 	for _, p := range versions(t, r.addr, &tls.Config{RootCAs: trust}) {
 		t.Run(p.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), wait)
 			defer cancel()
 			get := func(target string) (int, string) {
 				req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
@@ -34,7 +33,7 @@ func TestHTTP2InTheClear(t *testing.T) {
 	r.load(r.toml(testKey))
 	two := websockettest.HTTP2(nil, nil)
 	defer two.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()
 	base := "http://" + r.addr + "/sandboxes/" + sandboxID + "/proxy/" + itoa(port)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/", http.NoBody)

@@ -22,6 +22,6 @@ func TestMain(m *testing.M) {
 
 // Tests wait for a condition this long, and look this often.
 const (
-	wait = 10 * time.Second
+	wait = time.Minute
 	tick = 5 * time.Millisecond
 )

@@ -103,7 +103,7 @@ func isReset(err error) bool {
 // over HTTP/2, or in the lane, may say nothing for longer than any of them.
 func TestIdleWebSocketsOutliveTheStallTimeouts(t *testing.T) {
 	lastConnection(t)
-	const stall = 300 * time.Millisecond
+	const stall = 600 * time.Millisecond
 	r := newRig(t)
 	port := r.place(http.HandlerFunc(everything))
 	adapted := string(r.adapt(r.toml(testKey)))
@@ -170,12 +170,12 @@ func TestUploadsIntoSandboxesHaveNoBound(t *testing.T) {
 	r := newRig(t)
 	var got int64
 	port := r.place(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { got, _ = io.Copy(io.Discard, req.Body) }))
-	adapted := replaceOnce(t, string(r.adapt(r.toml(testKey))), `"idle_timeout": 35000000000`, `"idle_timeout": 35000000000, "read_idle_timeout": 300000000`)
+	adapted := replaceOnce(t, string(r.adapt(r.toml(testKey))), `"idle_timeout": 35000000000`, `"idle_timeout": 35000000000, "read_idle_timeout": 600000000`)
 	require.NoError(t, caddy.Load([]byte(adapted), true))
 	r.ready()
 	const size = 64 << 20 // well above what any API body may have
 	pause := make(chan struct{})
-	time.AfterFunc(time.Second, func() { close(pause) })
+	time.AfterFunc(1500*time.Millisecond, func() { close(pause) })
 	body := io.MultiReader(io.LimitReader(endless{}, size/2), waiting(pause), io.LimitReader(endless{}, size/2))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, fmt.Sprintf("http://%s/sandboxes/%s/proxy/%d/", r.addr, sandboxID, port), body)
 	require.NoError(t, err)

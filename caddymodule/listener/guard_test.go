@@ -61,7 +61,7 @@ func answers(t *testing.T, conn net.Conn, statuses ...int) *bufio.Reader {
 	t.Helper()
 	in := bufio.NewReader(conn)
 	for _, want := range statuses {
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
 		res, err := http.ReadResponse(in, nil)
 		require.NoError(t, err)
 		require.Equal(t, want, res.StatusCode)

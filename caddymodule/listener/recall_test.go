@@ -57,7 +57,7 @@ func TestWaitingConnectionsGoToTheNextConfiguration(t *testing.T) {
 	answers(t, used, 200)
 	send(busy, "GET /hold HTTP/1.1\r\n"+head)
 	<-hold
-	require.Eventually(t, func() bool { return len(waiting()) == 2 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(waiting()) == 2 }, time.Minute, time.Millisecond)
 
 	generation(t, address, "new", hold)
 	stopped := make(chan error, 1)
@@ -87,7 +87,7 @@ func waiting() (found []*trackedConn) {
 
 func answerOf(t *testing.T, c net.Conn, name string) {
 	t.Helper()
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second)))
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
 	buf := make([]byte, 4096)
 	n, err := c.Read(buf)
 	require.NoError(t, err)
