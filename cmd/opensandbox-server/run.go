@@ -26,6 +26,7 @@ const watchInterval = time.Second
 // and only then bind the port. It owns the process's signals: TERM and INT stop, the
 // second one at once; HUP applies the file again.
 func run(ctx context.Context, start cli.Start) (err error) {
+	tuneCollector()
 	loaded := start.Loaded
 	syscall.Umask(0o077) // the store, its journal and log files are nobody else's (threat row X9)
 	signals := listenToSignals()
