@@ -20,8 +20,17 @@ import (
 	"github.com/opensandbox-edge/edge/test/edge"
 )
 
+// carriers are the ways in which requests can be carried; each reload changes to the next.
+var carriers = []string{
+	"proxy_core = \"direct\"\nkeep_clients = true\n",
+	"proxy_core = \"nethttp\"\nkeep_clients = true\n",
+	"proxy_core = \"nethttp\"\nkeep_clients = false\n",
+	"proxy_core = \"direct\"\nkeep_clients = false\n",
+}
+
 // TestReloadsUnderTrafficLoseNothing reloads the configuration a hundred times while
-// requests run and a WebSocket and an event stream stay open. Nothing is tried again.
+// requests run and a WebSocket and an event stream stay open, and changes each time how
+// requests are carried. Nothing is tried again.
 func TestReloadsUnderTrafficLoseNothing(t *testing.T) {
 	s := start(t, "")
 	r := request(s)
@@ -63,7 +72,9 @@ func TestReloadsUnderTrafficLoseNothing(t *testing.T) {
 		})
 	}
 
+	edit(t, s, "[ingress]\n", "[ingress]\n"+carriers[0])
 	for i := range 100 {
+		edit(t, s, carriers[i%len(carriers)], carriers[(i+1)%len(carriers)])
 		before := make([]int64, len(served))
 		for form := range served {
 			before[form] = served[form].Load()
@@ -129,7 +140,7 @@ func TestABadFileKeepsTheOldConfigurationServing(t *testing.T) {
 func TestAnExpiryFiresAfterAReload(t *testing.T) {
 	s := start(t, "")
 	sandbox, _ := create(t, s, request(s))
-	require.NoError(t, s.Renew(t.Context(), sandbox.ID, time.Now().Add(2*time.Second)))
+	require.NoError(t, s.Renew(t.Context(), sandbox.ID, time.Now().Add(5*time.Second)))
 	require.NoError(t, s.Signal(syscall.SIGHUP))
 	eventually(t, func() error {
 		if !strings.Contains(s.Log(), "configuration reloaded") {
