@@ -18,6 +18,9 @@ import (
 type Access struct {
 	closed bool
 	digest [sha256.Size]byte
+	// chosen says that somebody chose the token, who may have chosen a weak one: nothing
+	// computed from its digest is shown then, or it could be guessed offline.
+	chosen bool
 }
 
 // AccessByToken admits the bearer of token; an empty one leaves the daemon open.
@@ -25,7 +28,7 @@ func AccessByToken(token secret.Text) Access {
 	if token.IsZero() {
 		return Access{}
 	}
-	return Access{closed: true, digest: sha256.Sum256([]byte(token.Reveal()))}
+	return Access{closed: true, chosen: true, digest: sha256.Sum256([]byte(token.Reveal()))}
 }
 
 // AccessByHash admits the bearer of the token whose SHA-256 is given in
@@ -40,6 +43,14 @@ func AccessByHash(hash string) (Access, error) {
 
 // Required reports whether a token is needed at all.
 func (a Access) Required() bool { return a.closed }
+
+// key is what proofs of identity are made with: the digest, or nothing without a token.
+func (a Access) key() []byte {
+	if !a.closed {
+		return nil
+	}
+	return a.digest[:]
+}
 
 // admits compares in constant time. A repeated header is refused: which of the
 // values counts would depend on who reads it.

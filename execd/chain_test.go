@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/execd/environ"
+	"github.com/opensandbox-edge/edge/internal/identity"
 	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/secret"
 )
@@ -57,6 +59,26 @@ func TestAccessToken(t *testing.T) {
 		_, err := AccessByHash(bad)
 		require.Error(t, err, "a bad hash must not open the daemon")
 	}
+}
+
+// Whoever holds the digest of the token can tell this daemon from another one, without
+// ever sending the token; a token that somebody chose cannot be guessed from proofs.
+func TestPingProvesWhoseDaemonItIs(t *testing.T) {
+	sum := sha256.Sum256([]byte("right"))
+	challenge := identity.Challenge()
+	for name, c := range map[string]struct {
+		access Access
+		key    []byte
+	}{"hash": {hashed(t, "right"), sum[:]}, "open": {Access{}, nil}} {
+		d := serve(t, func(o *Options) { o.Access, o.Process = c.access, environ.Vars{wire.EnvSandboxID: "a"} })
+		proof := d.do("GET", "/ping", "", wire.HeaderChallenge, challenge).header.Get(wire.HeaderProof)
+		require.True(t, identity.Proven(c.key, "a", challenge, proof), name)
+		for _, bad := range []string{"", "x", strings.Repeat("a", 1000)} {
+			require.Empty(t, d.do("GET", "/ping", "", wire.HeaderChallenge, bad).header.Get(wire.HeaderProof), name)
+		}
+	}
+	d := serve(t, func(o *Options) { o.Access = AccessByToken(secret.New("weak")) })
+	require.Empty(t, d.do("GET", "/ping", "", wire.HeaderChallenge, challenge).header.Get(wire.HeaderProof))
 }
 
 func TestRouting(t *testing.T) {

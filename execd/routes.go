@@ -8,6 +8,8 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/execd/problem"
+	"github.com/opensandbox-edge/edge/internal/identity"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // endpoint serves one route. params are the path's variable segments, in order. A
@@ -24,8 +26,8 @@ type route struct {
 
 func (s *Server) table() []route {
 	return []route{
-		{"GET", "/ping", ping},
-		{"HEAD", "/ping", ping},
+		{"GET", "/ping", s.ping},
+		{"HEAD", "/ping", s.ping},
 		{"POST", "/command", s.runCommand},
 		{"DELETE", "/command", s.interruptCommand},
 		{"GET", "/command/status/*", s.commandStatus},
@@ -47,8 +49,12 @@ func (s *Server) table() []route {
 	}
 }
 
-// ping answers from memory alone: a probe must not wait for anything.
-func ping(w http.ResponseWriter, _ *http.Request, _ []string) error {
+// ping answers from memory alone: a probe must not wait for anything. Whoever asks with a
+// challenge is shown whose daemon this is.
+func (s *Server) ping(w http.ResponseWriter, r *http.Request, _ []string) error {
+	if challenge := r.Header.Get(wire.HeaderChallenge); identity.ValidChallenge(challenge) && !s.options.Access.chosen {
+		w.Header().Set(wire.HeaderProof, identity.Prove(s.options.Access.key(), s.options.Process[wire.EnvSandboxID], challenge))
+	}
 	return empty(w)
 }
 

@@ -203,6 +203,8 @@ func TestDaemonRefusesBadSettings(t *testing.T) {
 		"hash":     {nil, "EXECD_ACCESS_TOKEN_SHA256=nonsense", 1},
 		"port":     {[]string{"--port", "70000"}, "A=b", 2},
 		"port var": {nil, "EXECD_PORT=x", 2},
+		"own port": {nil, "OPENSANDBOX_EXECD_PORT=x", 2},
+		"own host": {nil, "OPENSANDBOX_EXECD_HOST=::1", 2},
 		"grace":    {nil, "EXECD_API_GRACE_SHUTDOWN=soon", 2},
 		"flag":     {[]string{"--no-such-flag"}, "A=b", 2},
 		"log file": {nil, "EXECD_LOG_FILE=/dev/null/log", 1},
@@ -213,6 +215,15 @@ func TestDaemonRefusesBadSettings(t *testing.T) {
 			require.NotContains(t, p.out.String(), "listening")
 		})
 	}
+}
+
+// In a network that sandboxes share, the server says where each daemon listens.
+func TestServerNamesPortAndHost(t *testing.T) {
+	port := strconv.Itoa(int(porttest.Reserve(t).Port()))
+	p := launch(t, []string{"execd"}, "OPENSANDBOX_EXECD_PORT="+port, "OPENSANDBOX_EXECD_HOST=127.0.0.1")
+	p.says("127.0.0.1:" + port)
+	p.port = port
+	p.awaitUp()
 }
 
 func TestDaemonLogsToAFile(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strconv"
@@ -23,6 +24,7 @@ import (
 
 // settings are the daemon's flags and variables (contract 06 §1).
 type settings struct {
+	host   string // IPv4
 	port   int
 	level  int
 	token  string
@@ -33,16 +35,25 @@ type settings struct {
 
 // parse reads variables first, so that flags override them.
 func parse(args []string, getenv func(string) string) (settings, error) {
-	s := settings{port: int(wire.PortExecd), level: 6, grace: time.Second, output: getenv("EXECD_LOG_FILE")}
+	s := settings{host: "0.0.0.0", port: int(wire.PortExecd), level: 6, grace: time.Second, output: getenv("EXECD_LOG_FILE")}
 	if s.output == "" {
 		s.output = getenv("OPENSANDBOX_LOG_OUTPUT")
 	}
 	s.hash = getenv(wire.EnvExecdTokenSum)
 	var err error
-	if v := getenv("EXECD_PORT"); v != "" {
-		if s.port, err = strconv.Atoi(v); err != nil {
-			return s, fmt.Errorf("EXECD_PORT %q is not a number", v)
+	// The server's word comes after the image's: it names the port in a shared network.
+	for _, name := range []string{"EXECD_PORT", wire.EnvExecdPort} {
+		if v := getenv(name); v != "" {
+			if s.port, err = strconv.Atoi(v); err != nil {
+				return s, fmt.Errorf("%s %q is not a number", name, v)
+			}
 		}
+	}
+	if v := getenv(wire.EnvExecdHost); v != "" {
+		if addr, err := netip.ParseAddr(v); err != nil || !addr.Is4() {
+			return s, fmt.Errorf("%s %q is not an IPv4 address", wire.EnvExecdHost, v)
+		}
+		s.host = v
 	}
 	if v := getenv("EXECD_API_GRACE_SHUTDOWN"); v != "" {
 		if s.grace, err = time.ParseDuration(v); err != nil {
@@ -114,7 +125,7 @@ func serve(args, list []string) int {
 	})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
-	listener, err := net.Listen("tcp4", net.JoinHostPort("0.0.0.0", strconv.Itoa(s.port)))
+	listener, err := net.Listen("tcp4", net.JoinHostPort(s.host, strconv.Itoa(s.port)))
 	if err != nil {
 		log.Error("cannot listen", "error", err)
 		return 1

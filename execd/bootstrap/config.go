@@ -105,8 +105,10 @@ func (c Config) port() int {
 			return n
 		}
 	}
-	if n, err := strconv.Atoi(c.Vars[portVar]); err == nil {
-		return n
+	for _, name := range []string{wire.EnvExecdPort, portVar} {
+		if n, err := strconv.Atoi(c.Vars[name]); err == nil {
+			return n
+		}
 	}
 	return int(wire.PortExecd)
 }

@@ -2,11 +2,13 @@ package wire
 
 // Headers with a meaning for us, in the spelling of net/http's header map.
 const (
-	HeaderAPIKey       = "Open-Sandbox-Api-Key"      // the API key (contract 01 §2)
-	HeaderExecdToken   = "X-Execd-Access-Token"      // the token of a sandbox's execd (contract 06 §2)
-	HeaderEgressToken  = "Opensandbox-Egress-Auth"   // the token of its egress sidecar
-	HeaderSecureAccess = "Opensandbox-Secure-Access" // the token of a secured sandbox
-	HeaderAccessRenew  = "Opensandbox-Access-Renew"  // "skip": the request is no access
+	HeaderAPIKey       = "Open-Sandbox-Api-Key"        // the API key (contract 01 §2)
+	HeaderExecdToken   = "X-Execd-Access-Token"        // the token of a sandbox's execd (contract 06 §2)
+	HeaderEgressToken  = "Opensandbox-Egress-Auth"     // the token of its egress sidecar
+	HeaderSecureAccess = "Opensandbox-Secure-Access"   // the token of a secured sandbox
+	HeaderChallenge    = "Opensandbox-Execd-Challenge" // asks an execd to prove whose it is (package identity)
+	HeaderProof        = "Opensandbox-Execd-Proof"
+	HeaderAccessRenew  = "Opensandbox-Access-Renew" // "skip": the request is no access
 
 	HeaderIngressTo       = "Opensandbox-Ingress-To" // the route, on header routes
 	HeaderIngressToLegacy = "Open-Sandbox-Ingress"
