@@ -1,6 +1,7 @@
 package porttest_test
 
 import (
+	"fmt"
 	"net"
 	"syscall"
 	"testing"
@@ -11,11 +12,12 @@ import (
 )
 
 func TestAReservedPortRefusesUntilSomebodyListens(t *testing.T) {
-	address := porttest.Reserve(t).String()
-	for range 2 { // also after a listener has gone
+	reserved := porttest.Reserve(t)
+	address := reserved.String()
+	for _, on := range []string{address, fmt.Sprintf("0.0.0.0:%d", reserved.Port()), address} { // also after a listener has gone
 		_, err := net.Dial("tcp", address)
 		require.ErrorIs(t, err, syscall.ECONNREFUSED)
-		ln, err := net.Listen("tcp", address)
+		ln, err := net.Listen("tcp4", on)
 		require.NoError(t, err)
 		c, err := net.Dial("tcp", address)
 		require.NoError(t, err)
