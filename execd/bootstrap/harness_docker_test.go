@@ -184,5 +184,5 @@ func (c *container) up() bool {
 
 func (c *container) eventually(what string, condition func() bool) {
 	c.t.Helper()
-	require.Eventually(c.t, condition, 30*time.Second, 100*time.Millisecond, "%s; logs:\n%s", what, c.logs())
+	require.Eventually(c.t, condition, 2*time.Minute, 100*time.Millisecond, "%s; logs:\n%s", what, c.logs())
 }

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -38,10 +37,8 @@ func TestStopReachesTheEntrypoint(t *testing.T) {
 	t.Parallel()
 	c := start(t, nil, withSh, "sh", "-c", `trap 'echo bye; exit 9' TERM; echo ready; while :; do sleep 0.1; done`)
 	c.eventually("ready", func() bool { return strings.Contains(c.logs(), "ready") })
-	began := time.Now()
-	require.NoError(t, exec.Command("docker", "stop", "-t", "20", c.name).Run())
-	require.Less(t, time.Since(began), 15*time.Second, "it was not killed")
-	require.Equal(t, 9, c.end())
+	require.NoError(t, exec.Command("docker", "stop", "-t", "60", c.name).Run())
+	require.Equal(t, 9, c.end(), "it was not killed")
 	require.Contains(t, c.logs(), "bye")
 }
 

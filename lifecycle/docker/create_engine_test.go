@@ -280,5 +280,5 @@ func requireAnswers(t *testing.T, url string) {
 		defer answer.Body.Close()
 		_, _ = io.Copy(io.Discard, answer.Body)
 		return answer.StatusCode == http.StatusOK
-	}, 20*time.Second, 20*time.Millisecond, url)
+	}, waitFor, 20*time.Millisecond, url)
 }

@@ -67,7 +67,7 @@ chmod +x /tmp/answer; exec nc -ll -p 8080 -e /tmp/answer`, location)
 			{fmt.Sprintf("http://%s/v1/sandboxes/%s/proxy/8080/", s.Addr, sandbox.ID), "", want.direct},
 			{"http://" + s.Addr + "/", sandbox.ID + "-8080", want.header},
 		} {
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			require.NoError(t, edge.Until(ctx, func() error {
 				out, err := exec.CommandContext(ctx, node, "redirect.mjs", form.url, s.Key, form.route).CombinedOutput()
 				switch {

@@ -140,7 +140,7 @@ func (f *flood) openWebSocket(t *testing.T, id string) {
 	c, err := f.dial()
 	require.NoError(t, err)
 	f.sockets = append(f.sockets, c)
-	require.NoError(t, c.SetDeadline(time.Now().Add(2*time.Minute)))
+	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Minute)))
 	_, err = fmt.Fprintf(c, "GET /v1/sandboxes/%s/proxy/8080/ws HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", id, f.server.Addr)
 	require.NoError(t, err)

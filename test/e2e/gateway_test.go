@@ -40,6 +40,19 @@ func synced(t *testing.T, g *edge.Server) {
 	eventually(t, func() error { return g.Call(t.Context(), "GET", "/health/ready", nil, nil) })
 }
 
+// following waits until the gateway hears of its lifecycle server again.
+func following(t *testing.T, g *edge.Server) {
+	t.Helper()
+	eventually(t, func() error {
+		var state struct{ Components map[string]string }
+		err := g.Call(t.Context(), "GET", "/health/ready", nil, &state)
+		if err == nil && state.Components["control"] != "ok" {
+			err = errNotYet
+		}
+		return err
+	})
+}
+
 // web is a sandbox whose program echoes over WebSocket on port 8080.
 func web(t *testing.T, s *edge.Server) (edge.Sandbox, string) {
 	t.Helper()
@@ -65,7 +78,7 @@ func dial(t *testing.T, s *edge.Server, form edge.Form, id string) *websocket.Co
 
 func requireEcho(t *testing.T, conn *websocket.Conn, text string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte(text)))
 	_, echo, err := conn.Read(ctx)
@@ -163,7 +176,7 @@ func TestGatewaysServeTheSandboxesOfALifecycleServer(t *testing.T) {
 	for stream.Scan() { // to its end
 		continue
 	}
-	require.Less(t, time.Since(deleted), time.Second)
+	require.Less(t, time.Since(deleted), promptly)
 	eventually(t, func() error {
 		route := gateways[1].Route(edge.URI, after.ID, 8080, "")
 		defer route.Close()
@@ -220,7 +233,7 @@ func TestAGatewayOutlivesItsLifecycleServer(t *testing.T) {
 		"stopped": func() {
 			began := time.Now()
 			require.NoError(t, s.Stop())
-			require.Less(t, time.Since(began), 5*time.Second, "the feed holds up no stop")
+			require.Less(t, time.Since(began), promptly, "the feed holds up no stop")
 		},
 	} {
 		end()
@@ -252,6 +265,7 @@ func TestAGatewayOutlivesItsLifecycleServer(t *testing.T) {
 			_, err := fresh.Command(t.Context(), "true")
 			return err
 		})
+		following(t, g)
 		requireEcho(t, conn, "after it was "+name)
 		requireTicks(t, stream, 10)
 	}
@@ -260,5 +274,5 @@ func TestAGatewayOutlivesItsLifecycleServer(t *testing.T) {
 	deleted := time.Now()
 	_, _, err := conn.Read(t.Context())
 	require.Error(t, err, "the stream of a deleted sandbox ends")
-	require.Less(t, time.Since(deleted), time.Second, "the delete itself took %s", deleted.Sub(began))
+	require.Less(t, time.Since(deleted), promptly, "the delete itself took %s", deleted.Sub(began))
 }

@@ -24,7 +24,7 @@ func TestIdleSandboxesGoAndUsedOnesStay(t *testing.T) {
 	unused, _ := create(t, s, r)
 	begun := time.Now()
 	used, token := create(t, s, r)
-	require.WithinDuration(t, begun.Add(time.Hour), *unused.ExpiresAt, 20*time.Second, "answers tell of the expiry")
+	require.WithinDuration(t, begun.Add(time.Hour), *unused.ExpiresAt, time.Minute, "answers tell of the expiry")
 
 	s.Kill()
 	require.NoError(t, s.Start(t.Context()))
@@ -43,10 +43,10 @@ func TestIdleSandboxesGoAndUsedOnesStay(t *testing.T) {
 		_, err := s.Get(t.Context(), unused.ID)
 		return err != nil
 	}
-	require.Eventually(t, gone, 90*time.Second, 250*time.Millisecond)
+	require.Eventually(t, gone, 3*time.Minute, 250*time.Millisecond)
 	idle := time.Since(begun)
 	require.Greater(t, idle, 59*time.Second, "removed too early")
-	require.Less(t, idle, 80*time.Second, "removed too late")
+	require.Less(t, idle, 2*time.Minute, "removed too late")
 	requireGone(t, s, unused.ID)
 
 	require.NoError(t, <-stream)

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -22,7 +21,7 @@ func TestOneSandboxFromCreateToDelete(t *testing.T) {
 	r.Env = map[string]string{"GREETING": "hello"}
 	sandbox, token := create(t, s, r)
 	require.NotEmpty(t, token, "execd is protected by default")
-	require.WithinDuration(t, time.Now().Add(300*time.Second), *sandbox.ExpiresAt, 20*time.Second)
+	require.WithinDuration(t, time.Now().Add(300*time.Second), *sandbox.ExpiresAt, time.Minute)
 
 	got, err := s.Get(t.Context(), sandbox.ID)
 	require.NoError(t, err)
@@ -140,24 +139,14 @@ func TestExpiryMovesWithTrafficAndSurvivesARestart(t *testing.T) {
 func TestAnExpiredSandboxIsTakenAway(t *testing.T) {
 	s := start(t, "")
 	sandbox, _ := create(t, s, request(s))
-	require.NoError(t, s.Renew(t.Context(), sandbox.ID, time.Now().Add(1500*time.Millisecond)), "the API may shorten a lease")
-	eventually(t, func() error {
-		left, err := s.Containers(t.Context())
-		if err != nil {
-			return edge.Final(err)
-		}
-		if len(left) > 0 {
-			return fmt.Errorf("%d containers are still there", len(left))
-		}
-		return nil
-	})
-	requireGone(t, s, sandbox.ID)
+	require.NoError(t, s.Renew(t.Context(), sandbox.ID, time.Now().Add(5*time.Second)), "the API may shorten a lease")
+	taken(t, s, sandbox.ID)
 }
 
 func TestSandboxesThatExpiredWhileTheServerWasDownAreTakenAway(t *testing.T) {
 	s := start(t, "")
 	sandbox, _ := create(t, s, request(s))
-	expiry := time.Now().Add(2 * time.Second)
+	expiry := time.Now().Add(5 * time.Second)
 	require.NoError(t, s.Renew(t.Context(), sandbox.ID, expiry))
 	s.Kill()
 	eventually(t, func() error {

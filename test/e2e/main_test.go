@@ -92,15 +92,35 @@ func requireGone(t *testing.T, s *edge.Server, id string) {
 	requireStatus(t, err, 404, "DOCKER::SANDBOX_NOT_FOUND")
 }
 
+// taken waits until a sandbox whose time is over has gone: first its container, then what
+// the server knows of it.
+func taken(t *testing.T, s *edge.Server, id string) {
+	t.Helper()
+	eventually(t, func() error {
+		if _, err := s.Get(t.Context(), id); err == nil {
+			return errNotYet
+		}
+		return nil
+	})
+	requireGone(t, s, id)
+	left, err := s.Containers(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 // copyTo reads the rest of an answer.
 func copyTo(to *strings.Builder, res *http.Response) (int64, error) {
 	return io.Copy(to, res.Body)
 }
 
-// eventually waits for a condition at most half a minute.
+// promptly is within a second, for a machine that is busy with something else: still sooner
+// than any timeout could bring it about.
+const promptly = 10 * time.Second
+
+// eventually waits for a condition at most two minutes.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	require.NoError(t, edge.Until(ctx, check))
 }

@@ -148,21 +148,5 @@ func TestAnExpiryFiresAfterAReload(t *testing.T) {
 		}
 		return nil
 	})
-	eventually(t, func() error {
-		left, err := s.Containers(t.Context())
-		if err != nil {
-			return edge.Final(err)
-		}
-		if len(left) > 0 {
-			return errNotYet
-		}
-		return nil
-	})
-	eventually(t, func() error { // the engine's list is a moment ahead of its answer
-		if _, err := s.Get(t.Context(), sandbox.ID); err == nil {
-			return errNotYet
-		}
-		return nil
-	})
-	requireGone(t, s, sandbox.ID)
+	taken(t, s, sandbox.ID)
 }

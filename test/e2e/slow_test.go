@@ -35,7 +35,7 @@ func requireHeadEnds(t *testing.T, s *edge.Server, first bool) {
 	c, err := net.Dial("tcp", s.Addr)
 	require.NoError(t, err)
 	defer c.Close()
-	require.NoError(t, c.SetDeadline(time.Now().Add(30*time.Second)))
+	require.NoError(t, c.SetDeadline(time.Now().Add(2*time.Minute)))
 	in := bufio.NewReader(c)
 	if !first {
 		_, err = fmt.Fprintf(c, "GET /sandboxes/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9/proxy/80/ HTTP/1.1\r\nHost: %s\r\n\r\n", s.Addr)

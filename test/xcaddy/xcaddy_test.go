@@ -58,7 +58,7 @@ func TestTheExampleRunsInAStockCaddy(t *testing.T) {
 		}
 	})
 
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	request := edge.CreateRequest{Entrypoint: []string{"/usr/bin/demo-web"}, Timeout: 300}
 	request.Image.URI = fromEnv(t, "EDGE_DEMO_IMAGE")
@@ -112,7 +112,7 @@ func TestTheExampleRunsInAStockCaddy(t *testing.T) {
 	require.Contains(t, string(echo), "after the reload")
 
 	// Leases end on time after it.
-	require.NoError(t, server.Renew(ctx, sandbox.ID, time.Now().Add(time.Second)))
+	require.NoError(t, server.Renew(ctx, sandbox.ID, time.Now().Add(5*time.Second)))
 	require.NoError(t, edge.Until(ctx, func() error {
 		left, err := server.Containers(ctx)
 		if err == nil && len(left) > 0 {
@@ -139,7 +139,7 @@ func requireExtendedConnect(t *testing.T, address string) {
 	c, err := net.Dial("tcp", address)
 	require.NoError(t, err)
 	defer c.Close()
-	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = c.Write([]byte(http2.ClientPreface))
 	require.NoError(t, err)
 	framer := http2.NewFramer(c, c)
