@@ -350,7 +350,7 @@ func TestGuessedSignatures(t *testing.T) {
 		res, _ := send(fmt.Sprintf("198.51.100.%d", n%200), expires, fmt.Sprintf("%08xa", n))
 		require.Equal(t, 401, res.StatusCode, n)
 	}
-	limited := 0
+	limited, began := 0, time.Now()
 	for n := range 20 {
 		res, body := send(fmt.Sprintf("198.51.100.%d", n), expires, fmt.Sprintf("%08xa", n+5000))
 		if res.StatusCode == 429 {
@@ -359,7 +359,7 @@ func TestGuessedSignatures(t *testing.T) {
 			require.NotEmpty(t, res.Header.Get("Retry-After"))
 		}
 	}
-	require.GreaterOrEqual(t, limited, 15)
+	require.GreaterOrEqual(t, limited, 15-int(time.Since(began).Seconds()), "one is told every second")
 	res, _ = send("192.0.2.1", expires, signature)
 	require.Equal(t, 200, res.StatusCode, "the old client")
 

@@ -82,6 +82,8 @@ func TestOnePullServesAll(t *testing.T) {
 		}
 		return false
 	}, waitFor, time.Millisecond)
+	// One flight, whose request may be on its way yet.
+	require.Eventually(t, func() bool { return len(proxy.Requests(enginetest.PullImage)) > 0 }, waitFor, time.Millisecond)
 	require.Len(t, proxy.Requests(enginetest.PullImage), 1)
 	proxy.Release()
 	wg.Wait()
