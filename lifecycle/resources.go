@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/opensandbox-edge/edge/apierror"
 )
@@ -32,15 +31,15 @@ var memoryUnits = map[string]int64{
 // published clients send some.
 func parseLimits(resources map[string]string) (limits Limits, ignored []string, err error) {
 	for _, key := range sortedKeys(resources) {
-		value := strings.ToLower(strings.TrimSpace(resources[key]))
+		value := resources[key]
 		ok := true
 		switch key {
 		case "memory":
-			limits.MemoryBytes, ok = parseMemory(value)
+			limits.MemoryBytes, ok = ParseMemory(value)
 		case "cpu":
-			limits.NanoCPUs, ok = parseCPU(value)
+			limits.NanoCPUs, ok = ParseCPU(value)
 		case "gpu":
-			limits.GPUs, ok = parseGPUs(value)
+			limits.GPUs, ok = parseGPUs(normal(value))
 		default:
 			ignored = append(ignored, key)
 		}
@@ -57,18 +56,18 @@ var limitExamples = map[string]string{
 	"gpu":    `"1" or "all"`,
 }
 
-// parseMemory reads a lower-case quantity as bytes; 0 means unlimited.
-func parseMemory(s string) (int64, bool) {
-	m := memoryGrammar.FindStringSubmatch(s)
+// ParseMemory reads a quantity such as "512Mi" or "1.5Gi" as bytes; 0 means unlimited.
+func ParseMemory(s string) (int64, bool) {
+	m := memoryGrammar.FindStringSubmatch(normal(s))
 	if m == nil {
 		return 0, false
 	}
 	return scaled(m[1], memoryUnits[m[2]])
 }
 
-// parseCPU reads cores or millicores as 10⁻⁹ cores, more than none.
-func parseCPU(s string) (int64, bool) {
-	m := cpuGrammar.FindStringSubmatch(s)
+// ParseCPU reads cores or millicores, such as "1.5" or "500m", as 10⁻⁹ cores, more than none.
+func ParseCPU(s string) (int64, bool) {
+	m := cpuGrammar.FindStringSubmatch(normal(s))
 	if m == nil {
 		return 0, false
 	}
