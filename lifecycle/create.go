@@ -85,6 +85,7 @@ func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc)
 		ExecdToken: !s.o.WithoutExecdToken, SecureAccess: c.request.SecureAccess,
 	}.Clone()})
 	u.abort = abort
+	s.note(u, occurredCreate, "A client asked for it.")
 	u.lock <- struct{}{}
 
 	s.admission.Lock()
@@ -139,6 +140,7 @@ func (s *Service) make(ctx context.Context, u *tracked, c checked) (Sandbox, err
 		return Sandbox{}, err
 	}
 	u.view.Store((&view{record: record}).with(inst))
+	s.note(u, occurredReady, "It can be used; it is "+string(inst.Status.State)+".")
 	s.arm(u)
 	if errors.Is(s.publish(u, ended), errOutdated) {
 		// It ended while this was written: what is returned should say so.

@@ -32,6 +32,7 @@ func (s *Service) PatchMetadata(ctx context.Context, id string, patch map[string
 			return Sandbox{}, err
 		}
 		u.view.Store(v.withRecord(record))
+		s.note(u, occurredMetadata, "A client changed its metadata.")
 	}
 	return u.view.Load().sandbox().clone(), nil
 }

@@ -29,7 +29,9 @@ func (s *Service) inspect(ctx context.Context, u *tracked) error {
 		u.stale.Store(true)
 		return err
 	}
-	u.view.Store(u.view.Load().with(inst))
+	v := u.view.Load()
+	s.changed(u, v.status, inst.Status)
+	u.view.Store(v.with(inst))
 	if err := s.publish(u, ended); errors.Is(err, errOutdated) {
 		u.stale.Store(true) // looked at again after the lock is released
 	}

@@ -132,7 +132,11 @@ func (s *Service) setDeadline(ctx context.Context, u *tracked, record Record) er
 	if err := s.save(ctx, record); err != nil {
 		return err
 	}
-	u.view.Store(u.view.Load().withRecord(record))
+	v := u.view.Load()
+	if !record.ExpiresAt.Equal(v.record.ExpiresAt) {
+		s.note(u, occurredRenewal, "It now expires at "+record.ExpiresAt.Format(time.RFC3339)+".")
+	}
+	u.view.Store(v.withRecord(record))
 	s.arm(u)
 	return nil
 }

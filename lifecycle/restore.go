@@ -54,6 +54,7 @@ func (s *Service) restore(ctx context.Context) error {
 			continue
 		}
 		s.arm(u)
+		s.note(u, occurredRestore, "The server started and found it "+string(inst.Status.State)+".")
 		_ = s.publish(u, 0) // after a stop heard since, release has it looked at
 		s.release(u)
 	}
@@ -140,6 +141,7 @@ func (s *Service) keepSeed(ctx context.Context, u *tracked) {
 		s.log.ErrorContext(ctx, "could not record an adopted sandbox", "sandbox", u.id, "error", err)
 	}
 	s.arm(u)
+	s.note(u, occurredAdoption, "The server found it "+string(u.view.Load().status.State)+" on the backend, without a record of its own.")
 	s.log.InfoContext(ctx, "sandbox adopted", "sandbox", u.id, "state", string(u.view.Load().status.State))
 }
 

@@ -81,6 +81,7 @@ func (s *Service) teardown(ctx context.Context, u *tracked, cause string) error 
 	s.metrics.deleted(s.RuntimeName(), cause, s.clock.Now().Sub(begin), err)
 	if err != nil {
 		u.attempts++
+		u.history.add(Occurrence{At: s.clock.Now(), Warning: true, Reason: occurredFailure, Message: "It could not be removed; the server keeps trying."})
 		s.expiry.set(u.id, s.clock.Now().Add(retryPause(u.attempts)))
 		return err
 	}

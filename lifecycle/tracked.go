@@ -35,7 +35,8 @@ type tracked struct {
 	// begun says, under the lock, that store or backend may know of the sandbox.
 	begun bool
 
-	usage usage // of its entries
+	usage   usage // of its entries
+	history history
 }
 
 // view is a sandbox at one moment.
