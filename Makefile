@@ -59,8 +59,8 @@ xcaddy: ## Build bin/caddy from xcaddy.json with the real xcaddy.
 fuzz: ## Run every fuzz target for FUZZTIME (default 30s) each.
 	@tools/lint/fuzz $(or $(FUZZTIME),30s)
 
-bench: machine build ## The data plane beside nginx, stock Caddy and httputil; BENCH='-only request' for a part.
-	@tools/machine/bench $(BENCH)
+bench: machine build ## What a request, a sandbox and the API cost, beside others; BENCH='-only request' for a part.
+	@$(WITH_ENGINE) tools/machine/bench $(BENCH)
 
 clean: ## Remove what the targets built.
 	rm -rf bin .cache bench

@@ -50,6 +50,7 @@ func run(ctx context.Context, start cli.Start) (err error) {
 	}
 	caddyserver.UnbufferDefaultLogger(original)
 	hold.Log().Info("ready", "address", loaded.Config.Server.ListenAddress())
+	giveBack()
 
 	serve(start, hold, signals)
 	return stop(hold, signals)

@@ -98,7 +98,7 @@ var mayImport = map[string][]string{
 	"deploy/images":          {},
 	"deploy/monitoring":      {},
 	"test":                   {},
-	"test/bench":             {"lifecycle", "lifecycle/feed", "auth", "ingress/route"},
+	"test/bench":             {"lifecycle", "lifecycle/feed", "lifecycle/store", "auth", "ingress/route", "test/edge"},
 
 	"internal/architecture":    {},
 	"internal/porttest":        {},

@@ -34,6 +34,8 @@ var tables = []struct {
 	{"stream", streamTable},
 	{"sse", eventTable},
 	{"websocket", websocketTable},
+	{"create", createTable},
+	{"api", apiTable},
 }
 
 func main() {

@@ -69,6 +69,9 @@ func (p *process) listens(ctx context.Context, address string) error {
 	}
 }
 
+func (p *process) pid() int   { return p.cmd.Process.Pid }
+func (p *process) rss() int64 { return rssOf(p.pid()) }
+
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	<-p.ended
@@ -77,9 +80,8 @@ func (p *process) stop() {
 	}
 }
 
-// pids are the process and its children: nginx serves from those.
-func (p *process) pids() []int {
-	own := p.cmd.Process.Pid
+// pidsOf are a process and its children: nginx serves from those.
+func pidsOf(own int) []int {
 	pids := []int{own}
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", own, own))
 	for _, child := range strings.Fields(string(text)) {
@@ -94,10 +96,10 @@ func (p *process) pids() []int {
 // to user space on every architecture since 2.6.
 const clockTick = 10 * time.Millisecond
 
-// cpu is the user and system time that the program has used.
-func (p *process) cpu() time.Duration {
+// cpuOf is the user and system time that a program has used.
+func cpuOf(own int) time.Duration {
 	var ticks int
-	for _, pid := range p.pids() {
+	for _, pid := range pidsOf(own) {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		_, rest, _ := strings.Cut(string(text), ") ") // the name may hold spaces
 		fields := strings.Fields(rest)
@@ -111,10 +113,10 @@ func (p *process) cpu() time.Duration {
 	return time.Duration(ticks) * clockTick
 }
 
-// rss is the resident memory in bytes.
-func (p *process) rss() int64 {
+// rssOf is a program's resident memory in bytes.
+func rssOf(own int) int64 {
 	var pages int64
-	for _, pid := range p.pids() {
+	for _, pid := range pidsOf(own) {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 		if fields := strings.Fields(string(text)); len(fields) > 1 {
 			n, _ := strconv.ParseInt(fields[1], 10, 64)
@@ -122,4 +124,23 @@ func (p *process) rss() int64 {
 		}
 	}
 	return pages * int64(os.Getpagesize())
+}
+
+// settled is the resident memory of a program once it has given back what only its start
+// needed: when it has not become less for a second.
+func settled(ctx context.Context, pid int) (int64, error) {
+	least, since := rssOf(pid), time.Now()
+	every := time.NewTicker(100 * time.Millisecond)
+	defer every.Stop()
+	for time.Since(since) < time.Second {
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+		if now := rssOf(pid); now < least {
+			least, since = now, time.Now()
+		}
+	}
+	return least, nil
 }

@@ -15,14 +15,19 @@ type rival struct {
 	name    string
 	address string
 	headers map[string]string // that a request needs to get through
-	process *process          // nil without a proxy
+	process *process          // nil without a proxy, and for a program of somebody else's
+	pid     int               // of such a program
+	path    string            // of the request; default /v1/status
 }
 
 func (r rival) cpu() time.Duration {
-	if r.process == nil {
-		return 0
+	switch {
+	case r.process != nil:
+		return cpuOf(r.process.pid())
+	case r.pid != 0:
+		return cpuOf(r.pid)
 	}
-	return r.process.cpu()
+	return 0
 }
 
 func (r rival) stop() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -43,7 +44,7 @@ func load(ctx context.Context, r rival, connections int, d time.Duration) (sampl
 	for name, value := range r.headers {
 		args = append(args, "-H", name+": "+value)
 	}
-	cmd := exec.CommandContext(ctx, "wrk", append(args, "http://"+r.address+"/v1/status")...)
+	cmd := exec.CommandContext(ctx, "wrk", append(args, "http://"+r.address+cmp.Or(r.path, "/v1/status"))...)
 	before := r.cpu()
 	out, err := cmd.CombinedOutput()
 	used := r.cpu() - before
