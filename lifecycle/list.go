@@ -16,14 +16,14 @@ type Filter struct {
 	Metadata map[string]string
 }
 
-func (f Filter) matches(sb *Sandbox) bool {
+func (f Filter) matches(v *view) bool {
 	for k, want := range f.Metadata {
-		if got, ok := sb.Metadata[k]; !ok || got != want {
+		if got, ok := v.record.Metadata[k]; !ok || got != want {
 			return false
 		}
 	}
 	return f.States == nil || slices.ContainsFunc(f.States, func(s string) bool {
-		return strings.EqualFold(s, string(sb.Status.State))
+		return strings.EqualFold(s, string(v.shown().State))
 	})
 }
 
@@ -56,16 +56,15 @@ func (s *Service) Get(_ context.Context, id string) (Sandbox, error) {
 // List returns a page of the sandboxes that match f, by creation time descending,
 // from memory.
 func (s *Service) List(_ context.Context, f Filter, p Page) (ListResult, error) {
-	var found []Sandbox
-	s.sandboxes.Range(func(_, v any) bool {
-		sb := v.(*tracked).view.Load().sandbox()
-		if f.matches(&sb) {
-			found = append(found, sb)
+	var found []*view
+	s.sandboxes.Range(func(_, u any) bool {
+		if v := u.(*tracked).view.Load(); f.matches(v) {
+			found = append(found, v)
 		}
 		return true
 	})
-	slices.SortFunc(found, func(a, b Sandbox) int {
-		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
+	slices.SortFunc(found, func(a, b *view) int {
+		return cmp.Or(b.record.CreatedAt.Compare(a.record.CreatedAt), cmp.Compare(a.record.ID, b.record.ID))
 	})
 	r := ListResult{Items: []Sandbox{}, Page: p, Total: len(found)}
 	if p.Size < 1 {
@@ -74,8 +73,8 @@ func (s *Service) List(_ context.Context, f Filter, p Page) (ListResult, error) 
 	// Compared by division: a huge page number must not overflow the product.
 	if first := r.Page.Number - 1; first >= 0 && first <= len(found)/r.Page.Size {
 		from := first * r.Page.Size
-		for _, sb := range found[from:min(from+r.Page.Size, len(found))] {
-			r.Items = append(r.Items, sb.clone())
+		for _, v := range found[from:min(from+r.Page.Size, len(found))] {
+			r.Items = append(r.Items, v.sandbox().clone())
 		}
 	}
 	return r, nil

@@ -106,17 +106,23 @@ func (v *view) withRecord(r Record) *view {
 func (v *view) sandbox() Sandbox {
 	sb := Sandbox{
 		ID: v.record.ID, Image: v.record.Image, SnapshotID: v.record.SnapshotID, Platform: v.record.Platform,
-		Status: v.status, Metadata: v.record.Metadata, Entrypoint: v.record.Entrypoint,
+		Status: v.shown(), Metadata: v.record.Metadata, Entrypoint: v.record.Entrypoint,
 		ExpiresAt: v.record.ExpiresAt, CreatedAt: v.record.CreatedAt,
 	}
-	sb.Status.Since = stamp(sb.Status.Since)
+	return sb
+}
+
+// shown is the status that clients see.
+func (v *view) shown() Status {
+	shown := v.status
+	shown.Since = stamp(shown.Since)
 	switch v.record.Phase {
 	case Creating:
-		sb.Status = Status{State: Pending, Reason: "SANDBOX_CREATING", Message: "The sandbox is being created.", Since: v.record.CreatedAt}
+		shown = Status{State: Pending, Reason: "SANDBOX_CREATING", Message: "The sandbox is being created.", Since: v.record.CreatedAt}
 	case Deleting:
-		sb.Status.State, sb.Status.Reason, sb.Status.Message = Stopping, "SANDBOX_DELETING", "The sandbox is being removed."
+		shown.State, shown.Reason, shown.Message = Stopping, "SANDBOX_DELETING", "The sandbox is being removed."
 	}
-	return sb
+	return shown
 }
 
 func (sb Sandbox) clone() Sandbox {
