@@ -60,7 +60,6 @@ func openLifecycle(ctx context.Context, s *state, c *config.Config, r Runtime) (
 		MaxTimeout:        c.Server.MaxTimeout,
 		AllowedRegistries: c.Image.AllowedRegistries,
 		DeniedRegistries:  c.Image.DeniedRegistries,
-		HostNetwork:       c.Runtime.Type == config.RuntimeDocker && c.Docker.NetworkMode == "host",
 		HostPorts:         c.Docker.HostModePorts,
 		ReadyTimeout:      c.Docker.ExecdStartTimeout,
 		MaxConcurrent:     c.Server.ThreadPoolSize,

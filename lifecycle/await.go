@@ -9,7 +9,6 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/internal/backoff"
-	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Back-off of the readiness probe: milliseconds at first, because execd usually
@@ -76,15 +75,15 @@ func over(state State) bool { return state == Terminated || state == Failed }
 
 // ping dials what a route to execd would, or nothing.
 func (s *Service) ping(ctx context.Context, u *tracked, inst Instance) error {
-	e := u.view.Load().with(inst).entry()
-	refused := s.directory.confine(&e)
-	addr, ok := e.Dial(wire.PortExecd)
+	e := s.entry(u.view.Load().with(inst))
+	refused := confine(&e)
+	d, ok := e.daemon()
 	if !ok {
 		return fmt.Errorf("the backend reports no usable address (state %s, refused %q)", e.State, refused)
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxProbe)
 	defer cancel()
-	return s.o.Prober.Ping(ctx, addr)
+	return s.o.Prober.Ping(ctx, d)
 }
 
 // pauseOrWake waits for d; woken when an event cut the wait short.

@@ -171,14 +171,14 @@ func (p *fakeProber) set(fn func(context.Context, netip.AddrPort) error) {
 	p.fn = fn
 }
 
-func (p *fakeProber) Ping(ctx context.Context, addr netip.AddrPort) error {
+func (p *fakeProber) Ping(ctx context.Context, d lifecycle.Daemon) error {
 	p.mu.Lock()
 	fn := p.fn
 	p.mu.Unlock()
 	if fn == nil {
 		return nil
 	}
-	return fn(ctx, addr)
+	return fn(ctx, d.Address)
 }
 
 var errRefused = errors.New("connection refused")

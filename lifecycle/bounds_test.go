@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/runtimefake"
 )
@@ -77,22 +76,6 @@ func TestTooManySandboxes(t *testing.T) {
 	_, err := b.Create(t.Context(), request())
 	require.Positive(t, fails(t, err, 429, "SANDBOX::TOO_MANY_SANDBOXES").RetryAfter)
 	require.NoError(t, b.Delete(t.Context(), second.ID))
-	b.create()
-}
-
-func TestHostNetworkConfinesPorts(t *testing.T) {
-	b := started(t, func(o *lifecycle.Options) { o.HostNetwork, o.HostPorts = true, []uint16{8080} })
-	b.runtime.Address = netip.MustParseAddr("127.0.0.1")
-	sb := b.create()
-	e := b.entry(sb.ID)
-	for port, want := range map[uint16]bool{wire.PortExecd: true, 8080: true, 22: false, 8081: false, 0: false} {
-		addr, ok := e.Dial(port)
-		require.Equal(t, want, ok, "port %d", port)
-		if ok {
-			require.Equal(t, netip.AddrPortFrom(b.runtime.Address, port), addr)
-		}
-	}
-	require.NoError(t, b.Delete(t.Context(), sb.ID))
 	b.create()
 }
 

@@ -15,7 +15,8 @@ var ErrStale = errors.New("the sandbox's address is out of date")
 // maxConfirm bounds one confirmation.
 const maxConfirm = 5 * time.Second
 
-// Confirm says whether e may be dialled. While the event stream is healthy that is
+// Confirm says whether e may be dialled. On a shared network its execd has to prove that
+// it still listens. Beyond that, while the event stream is healthy that is
 // a comparison in memory. When the stream has been down for longer than two seconds,
 // the address may have been given to another sandbox unheard, and the backend is asked:
 // once for all callers that ask for the same sandbox at the same time.
@@ -25,6 +26,9 @@ const maxConfirm = 5 * time.Second
 func (s *Service) Confirm(ctx context.Context, e *Entry) error {
 	if !s.current(e) {
 		return ErrStale
+	}
+	if err := ConfirmDaemon(ctx, s.o.Prober, e, s.code("SANDBOX_NOT_READY")); err != nil {
+		return err
 	}
 	if s.stream.downFor() <= staleAfter {
 		return nil
@@ -60,8 +64,8 @@ func (s *Service) believe(e *Entry, val any, err error) error {
 		return apierror.New(http.StatusServiceUnavailable, s.code("SANDBOX_QUERY_FAILED"), "The backend does not answer, so the sandbox's address cannot be confirmed.").Because(err).Retry(1)
 	}
 	if err == nil {
-		now := (&view{record: Record{ID: e.ID}}).with(val.(Instance)).entry()
-		s.directory.confine(&now)
+		now := s.entry((&view{record: Record{ID: e.ID}}).with(val.(Instance)))
+		confine(&now)
 		if now.sameTarget(e) {
 			return nil
 		}

@@ -35,6 +35,9 @@ type Entry struct {
 	// Address and Published are empty unless State is Running.
 	Address   netip.Addr
 	Published map[uint16]netip.AddrPort
+	// SharesHost says that what is published is on a network that other sandboxes share.
+	// Before a connection there is used, ConfirmDaemon has to agree.
+	SharesHost bool
 	// ExecdTokenSum is SHA-256 of the execd token; nil = this sandbox has none.
 	ExecdTokenSum *[32]byte
 	// SecureSum is SHA-256 of the access token of a sandbox that demands access
@@ -89,8 +92,7 @@ type Directory struct {
 	writing    sync.Mutex // held by writers for a few map operations, never by readers
 	audience   audience   // of Await and Follow
 
-	hostPorts map[uint16]bool        // nil unless sandboxes share the host's network
-	stream    atomic.Pointer[stream] // nil without a service behind it
+	stream atomic.Pointer[stream] // nil without a service behind it
 }
 
 // Lookup finds the entry of an id, in memory.
@@ -138,7 +140,7 @@ func (d *Directory) publish(e Entry, still func() bool) (*Entry, error) {
 	if !wire.ValidID(e.ID) {
 		return nil, fmt.Errorf("publish %q: not a usable sandbox id", apierror.Clip(e.ID))
 	}
-	refused := d.confine(&e)
+	refused := confine(&e)
 
 	d.writing.Lock()
 	defer d.writing.Unlock()
@@ -201,10 +203,10 @@ func place(e Entry) *Entry {
 }
 
 // confine takes from e what no route may dial, and says what it took.
-func (d *Directory) confine(e *Entry) (refused string) {
+func confine(e *Entry) (refused string) {
 	var published map[uint16]netip.AddrPort
-	if e.State == Running && len(e.Published)+len(d.hostPorts) > 0 {
-		published = make(map[uint16]netip.AddrPort, len(e.Published)+len(d.hostPorts))
+	if e.State == Running && len(e.Published) > 0 {
+		published = make(map[uint16]netip.AddrPort, len(e.Published))
 		for port, to := range e.Published {
 			if port == 0 || to.Port() == 0 || !reach.Address(to.Addr()) {
 				refused = to.String()
@@ -215,15 +217,6 @@ func (d *Directory) confine(e *Entry) (refused string) {
 	}
 	switch {
 	case e.State != Running:
-		e.Address = netip.Addr{}
-	case d.hostPorts != nil:
-		// The sandbox shares the host's network: what listens on another port is the
-		// host's, so only the ports that are known to be the sandbox's can be dialled.
-		for port := range d.hostPorts {
-			if _, known := published[port]; !known && e.Address.IsValid() {
-				published[port] = netip.AddrPortFrom(e.Address, port)
-			}
-		}
 		e.Address = netip.Addr{}
 	case e.Address.IsValid() && !reach.Sandbox(e.Address):
 		refused = e.Address.String()

@@ -29,9 +29,6 @@ func (s *Service) Reconcile(ctx context.Context) error { return s.reconcile(ctx)
 // MaxSleep is the longest sleep of the expiry scheduler.
 const MaxSleep = maxSleep
 
-// NewPinger is the default Prober.
-func NewPinger() Prober { return newPinger() }
-
 // EventsSeen counts the events after which a sandbox's address counts as given away.
 func (s *Service) EventsSeen(id string) uint64 {
 	u, err := s.find(id)

@@ -1,10 +1,8 @@
 package lifecycle
 
 import (
-	"context"
 	"errors"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"github.com/opensandbox-edge/edge/secret"
@@ -35,11 +33,9 @@ type Options struct {
 	AllowedRegistries []string
 	DeniedRegistries  []string
 
-	// HostNetwork says that sandboxes share the host's network: they are reached on
-	// execd's port and HostPorts only, and at loopback. How many there can be is the
-	// runtime's rule.
-	HostNetwork bool
-	HostPorts   []uint16
+	// HostPorts are the ports of the host that count as a sandbox's when it shares the
+	// host's network, beside its execd's. Nothing else of the host is dialled.
+	HostPorts []uint16
 
 	// ReadyTimeout is how long execd may take to answer after the container started; 20 s.
 	ReadyTimeout time.Duration
@@ -59,11 +55,6 @@ type Options struct {
 	Metrics *Metrics     // default: one that is not registered anywhere
 }
 
-// Prober asks an execd once whether it answers.
-type Prober interface {
-	Ping(ctx context.Context, execd netip.AddrPort) error
-}
-
 // teardownTimeout bounds one attempt to remove, pause or resume a sandbox.
 const teardownTimeout = time.Minute
 
@@ -80,7 +71,7 @@ func (o *Options) setDefaults() error {
 	positive(&o.MaxConcurrent, 32)
 	positive(&o.MaxPendingCreates, 256)
 	if o.Prober == nil {
-		o.Prober = newPinger()
+		o.Prober = NewProber()
 	}
 	if o.Clock == nil {
 		o.Clock = systemClock{}

@@ -2,12 +2,14 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 
+	"github.com/opensandbox-edge/edge/internal/identity"
 	"github.com/opensandbox-edge/edge/internal/quote"
+	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // pinger asks GET /ping. It trusts nothing about the other side: no proxies, no
@@ -17,7 +19,11 @@ type pinger struct{ client *http.Client }
 // maxPong bounds what is read of an answer, head and body each.
 const maxPong = 64 << 10
 
-func newPinger() Prober {
+// errForeign is the answer of a daemon that is not the sandbox's.
+var errForeign = errors.New("what answers there did not prove to be this sandbox's execd: another program has the port, or the image in runtime.execd_image is too old for host mode")
+
+// NewProber is the Prober that asks over the network.
+func NewProber() Prober {
 	return pinger{&http.Client{
 		Transport: &http.Transport{
 			Proxy:                  nil, // the environment's proxies are not for sandboxes
@@ -29,10 +35,15 @@ func newPinger() Prober {
 	}}
 }
 
-func (p pinger) Ping(ctx context.Context, execd netip.AddrPort) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+execd.String()+"/ping", nil)
+func (p pinger) Ping(ctx context.Context, d Daemon) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.Address.String()+"/ping", nil)
 	if err != nil {
 		return err
+	}
+	challenge := ""
+	if d.MustProve {
+		challenge = identity.Challenge()
+		req.Header.Set(wire.HeaderChallenge, challenge)
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
@@ -43,5 +54,15 @@ func (p pinger) Ping(ctx context.Context, execd netip.AddrPort) error {
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("execd answered %d", res.StatusCode)
 	}
+	if d.MustProve && !identity.Proven(d.key(), d.SandboxID, challenge, res.Header.Get(wire.HeaderProof)) {
+		return errForeign
+	}
 	return nil
+}
+
+func (d Daemon) key() []byte {
+	if d.TokenSum == nil {
+		return nil
+	}
+	return d.TokenSum[:]
 }

@@ -27,14 +27,14 @@ func execd(t *testing.T, h http.HandlerFunc) netip.AddrPort {
 func TestPing(t *testing.T) {
 	asked := make(chan *http.Request, 1)
 	addr := execd(t, func(_ http.ResponseWriter, r *http.Request) { asked <- r })
-	require.NoError(t, lifecycle.NewPinger().Ping(t.Context(), addr))
+	require.NoError(t, lifecycle.NewProber().Ping(t.Context(), lifecycle.Daemon{Address: addr}))
 	r := <-asked
 	require.Equal(t, "GET /ping", r.Method+" "+r.RequestURI)
 	require.Equal(t, addr.String(), r.Host)
 }
 
 func TestPingTrustsNothing(t *testing.T) {
-	p := lifecycle.NewPinger()
+	p := lifecycle.NewProber()
 	elsewhere := execd(t, func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") })
 	for name, h := range map[string]http.HandlerFunc{
 		"not ready": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
@@ -45,7 +45,7 @@ func TestPingTrustsNothing(t *testing.T) {
 		"giant head": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 100<<10)) },
 		"hangs up":   func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
-		require.Error(t, p.Ping(t.Context(), execd(t, h)), name)
+		require.Error(t, p.Ping(t.Context(), lifecycle.Daemon{Address: execd(t, h)}), name)
 	}
 }
 
@@ -59,7 +59,7 @@ func TestPingReadsALittleOnly(t *testing.T) {
 			}
 		}
 	})
-	require.NoError(t, lifecycle.NewPinger().Ping(t.Context(), addr))
+	require.NoError(t, lifecycle.NewProber().Ping(t.Context(), lifecycle.Daemon{Address: addr}))
 	select {
 	case <-gone:
 	case <-time.After(patience):
@@ -73,7 +73,7 @@ func TestPingEndsWithItsContext(t *testing.T) {
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	require.Error(t, lifecycle.NewPinger().Ping(ctx, netip.MustParseAddrPort(l.Addr().String())))
+	require.Error(t, lifecycle.NewProber().Ping(ctx, lifecycle.Daemon{Address: netip.MustParseAddrPort(l.Addr().String())}))
 }
 
 // The real prober, through a create: execd is down at first, and then answers.

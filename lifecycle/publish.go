@@ -42,11 +42,8 @@ func (s *Service) inspect(ctx context.Context, u *tracked) error {
 // the backend was asked: if it moved since, the address may be another sandbox's by
 // now, and nothing is published.
 func (s *Service) publish(u *tracked, ended uint64) error {
-	e := u.view.Load().entry()
+	e := s.entry(u.view.Load())
 	e.LastTouch, e.InFlight = u.usage.pointers()
-	if u.view.Load().record.ExecdToken {
-		e.ExecdTokenSum = sumOf(DeriveExecdToken(s.o.Secret, u.id))
-	}
 	if token := s.accessToken(u.view.Load()); !token.IsZero() {
 		e.SecureSum = sumOf(token)
 	}
@@ -57,11 +54,15 @@ func (s *Service) publish(u *tracked, ended uint64) error {
 	return err
 }
 
-// entry is the view as the hot path sees it.
-func (v *view) entry() Entry {
+// entry is a view as the hot path sees it.
+func (s *Service) entry(v *view) Entry {
 	e := Entry{
 		ID: v.record.ID, BackendID: v.backendID, State: v.status.State,
-		Address: v.address.Unmap(), Published: v.published, IdleTimeout: v.record.IdleTimeout,
+		Address: v.address.Unmap(), Published: v.published, SharesHost: v.host, IdleTimeout: v.record.IdleTimeout,
+	}
+	s.confineToHost(&e)
+	if v.record.ExecdToken {
+		e.ExecdTokenSum = sumOf(DeriveExecdToken(s.o.Secret, e.ID))
 	}
 	if !v.record.ExpiresAt.IsZero() {
 		e.RenewExtend = v.record.RenewExtend

@@ -141,5 +141,5 @@ func FuzzMergePatch(f *testing.F) {
 // The environment's proxies must not see sandbox traffic. Loopback is never sent to
 // them, so only the setting itself can be looked at.
 func TestPingerUsesNoProxy(t *testing.T) {
-	require.Nil(t, newPinger().(pinger).client.Transport.(*http.Transport).Proxy)
+	require.Nil(t, NewProber().(pinger).client.Transport.(*http.Transport).Proxy)
 }

@@ -60,6 +60,9 @@ type Instance struct {
 
 	// Address is where the sandbox's ports are dialled; invalid while unknown.
 	Address netip.Addr
+	// SharesHost says that Address is the host's, and its ports are anybody's: execd's is in
+	// Published then, and execd has to prove that it is this sandbox's.
+	SharesHost bool
 	// Published maps a sandbox port to a host address, for adopted sandboxes and
 	// for backends whose container addresses cannot be reached.
 	Published map[uint16]netip.AddrPort

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
-
-	"github.com/opensandbox-edge/edge/internal/wire"
 )
 
 // Service is the one choke point of the control plane: it validates, allots ids,
@@ -63,12 +61,6 @@ func New(o Options) (*Service, error) {
 		refreshes:  newQueue(maxRefreshes),
 		reconciles: make(chan struct{}, 1),
 		ctx:        ctx, stop: stop,
-	}
-	if o.HostNetwork {
-		s.directory.hostPorts = map[uint16]bool{wire.PortExecd: true}
-		for _, port := range o.HostPorts {
-			s.directory.hostPorts[port] = true
-		}
 	}
 	s.directory.stream.Store(s.stream)
 	s.expiry = newScheduler(o.Clock, s.teardowns, s.expire)

@@ -46,6 +46,7 @@ type view struct {
 	status    Status
 	address   netip.Addr
 	published map[uint16]netip.AddrPort
+	host      bool // it shares the host's network
 	// What the backend's labels say about access; they can only demand more than the record.
 	secured     bool
 	accessToken secret.Text
@@ -90,7 +91,7 @@ func (v *view) with(inst Instance) *view {
 	if made := v.record.CreatedAt; !made.IsZero() && inst.Status.Since.Equal(inst.CreatedAt) {
 		n.status.Since = made
 	}
-	n.address, n.published = inst.Address, inst.Published
+	n.address, n.published, n.host = inst.Address, inst.Published, inst.SharesHost
 	n.secured, n.accessToken = inst.Seed.SecureAccess, inst.AccessToken
 	return &n
 }

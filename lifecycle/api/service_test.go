@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,7 +23,7 @@ var _ api.Service = (*lifecycle.Service)(nil)
 
 type answering struct{}
 
-func (answering) Ping(context.Context, netip.AddrPort) error { return nil }
+func (answering) Ping(context.Context, lifecycle.Daemon) error { return nil }
 
 // newRealEdge puts the handler in front of the real service and the real store.
 func newRealEdge(t *testing.T) *edge {

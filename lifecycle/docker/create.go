@@ -39,12 +39,8 @@ func (r *Runtime) Create(ctx context.Context, spec lifecycle.Spec) (lifecycle.In
 	if err := r.execd.ensure(ctx, pullMissing); err != nil {
 		return lifecycle.Instance{}, err
 	}
-	if r.opts.NetworkMode == networkHost {
-		release, err := r.takeHostNetwork(ctx)
-		if err != nil {
-			return lifecycle.Instance{}, err
-		}
-		defer release()
+	if err := r.findReach(ctx); err != nil {
+		return lifecycle.Instance{}, err
 	}
 	if err := r.launch(ctx, p); err != nil {
 		return lifecycle.Instance{}, err
@@ -97,7 +93,7 @@ func (r *Runtime) plan(spec lifecycle.Spec) (plan, error) {
 // one try: somebody else can take a port between its choice and the engine's bind.
 func (r *Runtime) launch(ctx context.Context, p plan) error {
 	for attempt := 1; ; attempt++ {
-		ports, err := r.reservePorts()
+		ports, err := r.choosePorts(r.viaPublished())
 		if err != nil {
 			return err
 		}

@@ -34,6 +34,7 @@ func open(t *testing.T, change func(*Options)) *Runtime {
 	t.Helper()
 	opts := Options{
 		Instance: "test-" + uuid.NewString()[:8], Adopt: AdoptOwn, NetworkMode: networkBridge,
+		Reach:      ReachAddress, // many count calls; the probe is for those that ask for it
 		ExecdImage: execdImage(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	if change != nil {

@@ -27,9 +27,6 @@ const (
 	codeInvalidEntrypoint = "DOCKER::INVALID_ENTRYPOINT"
 	codeInvalidParameter  = "SANDBOX::INVALID_PARAMETER"
 	codeAPINotSupported   = "SANDBOX::API_NOT_SUPPORTED"
-
-	// codeHostNetworkInUse is ours: the contract asks for a 409 and names no code.
-	codeHostNetworkInUse = "DOCKER::HOST_NETWORK_IN_USE"
 )
 
 // engineError turns a failure of an engine call into a typed error. The engine's own

@@ -95,7 +95,7 @@ func (r *Runtime) fromInspect(ctx context.Context, id string, c container.Inspec
 	if other, shared := joined(mode); shared {
 		mode, ports, networks = r.sidecarNetwork(ctx, id, other)
 	}
-	in.Address, in.Published = r.address(mode, networks), r.published(ports)
+	r.place(&in, mode, networks, ports, c.Config.Labels)
 	return in
 }
 
@@ -205,10 +205,11 @@ func (r *Runtime) fromSummary(id string, c container.Summary, sidecars map[strin
 		}
 		where = sidecar
 	}
+	var networks map[string]*network.EndpointSettings
 	if where.NetworkSettings != nil {
-		in.Address = r.address(where.HostConfig.NetworkMode, where.NetworkSettings.Networks)
+		networks = where.NetworkSettings.Networks
 	}
-	in.Published = r.published(where.Ports)
+	r.place(&in, where.HostConfig.NetworkMode, networks, where.Ports, c.Labels)
 	return in
 }
 

@@ -42,6 +42,8 @@ const (
 	// LabelSecureAccess marks sandboxes that demand access verification. It stands alone so
 	// that nothing wrong in the seed can take the demand away.
 	LabelSecureAccess = wire.LabelPrefix + "secure-access"
+	// LabelExecdPort names the port of a sandbox's execd on the host's network.
+	LabelExecdPort = wire.LabelPrefix + "execd-port"
 	// LabelAuxiliary marks short-lived containers and the execd volume.
 	LabelAuxiliary = wire.LabelPrefix + "auxiliary"
 )
@@ -62,7 +64,7 @@ const (
 var systemLabels = []string{
 	LabelID, LabelExpiresAt, LabelManualCleanup, LabelPlatformOS, LabelPlatformArch, LabelSnapshotID, LabelRenewExtend,
 	LabelProxyPort, LabelHTTPPort, LabelEgressToken, LabelAccessToken, LabelOSSFSMounts, LabelManagedBy,
-	LabelInstance, LabelSeed, LabelAuxiliary, LabelRenewMax, LabelIdleTimeout, LabelSecureAccess,
+	LabelInstance, LabelSeed, LabelAuxiliary, LabelRenewMax, LabelIdleTimeout, LabelSecureAccess, LabelExecdPort,
 }
 
 // obeyedPrefixes are labels other tools on the host act on: a proxy would route to the

@@ -43,6 +43,7 @@ func TestLabelsOfASandbox(t *testing.T) {
 		"opensandbox.io/egress-auth-token":           "",
 		"opensandbox.io/secure-access-token":         "",
 		"opensandbox.io/secure-access":               "true",
+		"opensandbox.io/execd-port":                  "",
 		"opensandbox.io/ossfs-mounts":                "",
 		"opensandbox.io/volume-managed-by":           "",
 		"opensandbox.io/instance":                    "edge-1",

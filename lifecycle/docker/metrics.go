@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,8 @@ type meter struct {
 	base  http.RoundTripper
 	calls *prometheus.HistogramVec
 	log   *slog.Logger
+
+	reachable reachable
 }
 
 func newMeter(log *slog.Logger) *meter {
@@ -39,7 +42,35 @@ func (m *meter) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // Metrics is what the runtime measures of its backend; register it once.
-func (r *Runtime) Metrics() prometheus.Collector { return r.meter.calls }
+func (r *Runtime) Metrics() prometheus.Collector { return r.meter }
+
+// Describe implements prometheus.Collector.
+func (m *meter) Describe(out chan<- *prometheus.Desc) {
+	m.calls.Describe(out)
+	out <- reachableDesc
+}
+
+// Collect implements prometheus.Collector.
+func (m *meter) Collect(out chan<- prometheus.Metric) {
+	m.calls.Collect(out)
+	if known := m.reachable.Load(); known != nil {
+		out <- prometheus.MustNewConstMetric(reachableDesc, prometheus.GaugeValue, *known)
+	}
+}
+
+var reachableDesc = prometheus.NewDesc("opensandbox_runtime_addresses_reachable",
+	"1 when this server reaches sandboxes at their addresses, 0 when it needs published ports; absent until tried.", nil, prometheus.Labels{"runtime": "docker"})
+
+// reachable is the outcome of the probe; nil until it is known.
+type reachable struct{ atomic.Pointer[float64] }
+
+func (r *reachable) set(ok bool) {
+	value := 0.0
+	if ok {
+		value = 1
+	}
+	r.Store(&value)
+}
 
 func outcome(answer *http.Response, err error) string {
 	switch {

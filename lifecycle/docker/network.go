@@ -8,10 +8,11 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
+	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/reach"
 )
 
@@ -36,44 +37,27 @@ func (r *Runtime) checkNetwork(ctx context.Context) error {
 	return engineError(ctx, err, codeInitialization, "looking up the sandbox network")
 }
 
-// takeHostNetwork admits one sandbox at a time to the host network, where every execd
-// wants the same port and a second one's clients would reach the first (contract 02
-// §7.4). The slot is held until release is called, so that two creates cannot both
-// find the network free.
-func (r *Runtime) takeHostNetwork(ctx context.Context) (release func(), err error) {
-	select {
-	case r.hostSlot <- struct{}{}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+// place says where the ports of a sandbox are dialled, from what the engine reports.
+func (r *Runtime) place(in *lifecycle.Instance, mode string, networks map[string]*network.EndpointSettings, ports []container.Port, labels map[string]string) {
+	if mode == networkHost {
+		// Without the label it is a sandbox of the reference, whose execd has the one port that
+		// all of them want. Which of them got it is not known, so none is led to it.
+		in.SharesHost, in.Address = true, r.hostAddress()
+		if port, known := parsePort(labels[LabelExecdPort]); known {
+			in.Published = map[uint16]netip.AddrPort{wire.PortExecd: netip.AddrPortFrom(in.Address, port)}
+		}
+		return
 	}
-	release = func() { <-r.hostSlot }
-
-	call, cancel := r.call(ctx)
-	defer cancel()
-	// Whoever owns it: the port is taken all the same, so no instance filter here.
-	found, err := r.engine.ContainerList(call, container.ListOptions{All: true, Filters: filters.NewArgs(
-		filters.Arg("label", LabelID), filters.Arg("network", networkHost),
-		filters.Arg("status", "created"), filters.Arg("status", "running"),
-		filters.Arg("status", "paused"), filters.Arg("status", "restarting"),
-	)})
-	if err == nil && len(found) > 0 {
-		err = apierror.New(http.StatusConflict, codeHostNetworkInUse,
-			"Another sandbox uses the host network, which only one can have at a time; delete it first, or set docker.network_mode to \"bridge\".")
+	in.Address, in.Published = r.address(mode, networks), r.published(ports)
+	if len(in.Published) > 0 && r.viaPublished() {
+		in.Address = netip.Addr{} // it cannot be reached there
 	}
-	if err != nil {
-		release()
-		return nil, engineError(ctx, err, codeStartFailed, "checking the host network")
-	}
-	return release, nil
 }
 
 // address picks where a sandbox's ports are dialled from the networks the engine
 // reports. Only an address a sandbox can have is accepted: anything else would let a
 // route reach the host or its neighbours' metadata services.
 func (r *Runtime) address(mode string, networks map[string]*network.EndpointSettings) netip.Addr {
-	if mode == networkHost {
-		return loopback
-	}
 	candidates := make([]*network.EndpointSettings, 0, len(networks)+1)
 	if mode == "default" {
 		mode = networkBridge
@@ -110,7 +94,7 @@ func (r *Runtime) published(ports []container.Port) map[uint16]netip.AddrPort {
 		}
 		host = host.Unmap()
 		if host.IsUnspecified() {
-			host = r.publishedHost()
+			host = r.hostAddress()
 		}
 		if _, seen := out[p.PrivatePort]; seen && !host.Is4() {
 			continue // the same port is reported for 0.0.0.0 and ::
@@ -123,12 +107,25 @@ func (r *Runtime) published(ports []container.Port) map[uint16]netip.AddrPort {
 	return out
 }
 
-// publishedHost is where ports are dialled that the engine reports for every address.
-func (r *Runtime) publishedHost() netip.Addr {
-	if r.engine.remote.IsValid() {
+// hostAddress is where ports of the engine's host are dialled that are open on every
+// address of it.
+func (r *Runtime) hostAddress() netip.Addr {
+	switch {
+	case r.engine.remote.IsValid():
 		return r.engine.remote
+	case r.opts.HostAddress.IsValid():
+		return r.opts.HostAddress
 	}
 	return loopback
+}
+
+// execdAddress is what an execd listens on in the host's network: the one address that it
+// is dialled at, so that nobody else is given the chance, unless clients are meant to.
+func (r *Runtime) execdAddress() netip.Addr {
+	if at := r.hostAddress(); at.Is4() && !r.opts.Publish {
+		return at
+	}
+	return netip.IPv4Unspecified()
 }
 
 // joined returns the container whose network a container shares; ok is false when it

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hostport"
 )
 
 func TestAddress(t *testing.T) {
@@ -26,7 +28,6 @@ func TestAddress(t *testing.T) {
 	require.Equal(t, netip.MustParseAddr("172.17.0.2"), r.address("default", net("bridge", "172.17.0.2")))
 	require.Equal(t, netip.MustParseAddr("10.0.0.2"), r.address("MyNet", net("MyNet", "10.0.0.2")))
 	require.Equal(t, netip.MustParseAddr("10.0.0.2"), r.address("bridge", net("bridge", "", "other", "10.0.0.2")))
-	require.Equal(t, loopback, r.address("host", net("host", "")))
 	v6 := map[string]*network.EndpointSettings{"v6": {GlobalIPv6Address: "fd12::2"}}
 	require.Equal(t, netip.MustParseAddr("fd12::2"), r.address("v6", v6))
 	for _, refused := range []string{"", "127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fe80::1", "::ffff:127.0.0.1", "100.100.100.200", "nonsense"} {
@@ -51,8 +52,134 @@ func TestPublished(t *testing.T) {
 	}, got)
 	require.Nil(t, r.published(nil))
 
+	r.opts.HostAddress = netip.MustParseAddr("172.17.0.1")
+	require.Equal(t, netip.MustParseAddrPort("172.17.0.1:5"), r.published([]container.Port{{IP: "0.0.0.0", PrivatePort: 80, PublicPort: 5, Type: "tcp"}})[80])
 	r.engine.remote = netip.MustParseAddr("10.1.1.1")
 	require.Equal(t, netip.MustParseAddrPort("10.1.1.1:5"), r.published([]container.Port{{IP: "0.0.0.0", PrivatePort: 80, PublicPort: 5, Type: "tcp"}})[80])
+}
+
+func TestPlaceOnTheHostsNetwork(t *testing.T) {
+	for name, c := range map[string]struct {
+		remote, host string
+		want         string
+	}{
+		"here":          {"", "", "127.0.0.1:41234"},
+		"other machine": {"10.1.1.1", "172.17.0.1", "10.1.1.1:41234"},
+		"in container":  {"", "172.17.0.1", "172.17.0.1:41234"},
+	} {
+		r := &Runtime{engine: &engine{}}
+		r.engine.remote, _ = netip.ParseAddr(c.remote)
+		r.opts.HostAddress, _ = netip.ParseAddr(c.host)
+		var in lifecycle.Instance
+		r.place(&in, "host", nil, nil, map[string]string{LabelExecdPort: "41234"})
+		require.True(t, in.SharesHost, name)
+		require.Equal(t, map[uint16]netip.AddrPort{44772: netip.MustParseAddrPort(c.want)}, in.Published, name)
+		require.Equal(t, in.Published[44772].Addr(), in.Address, name)
+		require.Equal(t, in.Address, r.execdAddress(), "execd listens where it is dialled and nowhere else")
+		r.opts.Publish = true
+		require.True(t, r.execdAddress().IsUnspecified(), "clients are to reach it")
+	}
+	for _, label := range []string{"", "0", "70000", "x", "-1"} {
+		var in lifecycle.Instance
+		(&Runtime{engine: &engine{}}).place(&in, "host", nil, nil, map[string]string{LabelExecdPort: label})
+		require.True(t, in.SharesHost)
+		require.Empty(t, in.Published, "%q: a sandbox of the reference must not be led to whoever has the usual port", label)
+	}
+}
+
+func TestPlaceWhereAddressesAreOutOfReach(t *testing.T) {
+	networks := map[string]*network.EndpointSettings{"bridge": {IPAddress: "172.17.0.2"}}
+	ports := []container.Port{{IP: "127.0.0.1", PrivatePort: 44772, PublicPort: 41234, Type: "tcp"}}
+	no, yes := false, true
+	for name, c := range map[string]struct {
+		reach   Reach
+		outcome *bool
+		ports   []container.Port
+		address bool
+	}{
+		"not tried yet":        {ReachAuto, nil, ports, true},
+		"reached":              {ReachAuto, &yes, ports, true},
+		"not reached":          {ReachAuto, &no, ports, false},
+		"nothing is published": {ReachAuto, &no, nil, true},
+		"the operator says":    {ReachPublished, nil, ports, false},
+		"the other way":        {ReachAddress, &no, ports, true},
+	} {
+		r := &Runtime{engine: &engine{}, opts: Options{Reach: c.reach}}
+		r.probe.outcome.Store(c.outcome)
+		var in lifecycle.Instance
+		r.place(&in, "bridge", networks, c.ports, nil)
+		require.Equal(t, c.address, in.Address.IsValid(), name)
+		require.Len(t, in.Published, len(c.ports), name)
+		require.False(t, in.SharesHost, name)
+	}
+}
+
+func TestChosenPorts(t *testing.T) {
+	six := netip.MustParseAddr("::1")
+	for name, c := range map[string]struct {
+		opts    Options
+		via     bool
+		port    string // of the binding of 44772
+		labels  bool
+		private bool
+	}{
+		"nothing":               {Options{NetworkMode: "bridge"}, false, "", false, false},
+		"assigned":              {Options{NetworkMode: "bridge"}, true, "41000-41999", false, false},
+		"for clients":           {Options{NetworkMode: "bridge", Publish: true}, false, "41...", true, false},
+		"for clients and us":    {Options{NetworkMode: "net", Publish: true}, true, "41...", true, false},
+		"host":                  {Options{NetworkMode: "host"}, false, "", false, true},
+		"host has no bindings":  {Options{NetworkMode: "host", Publish: true}, true, "", false, true},
+		"on an IPv6 address":    {Options{NetworkMode: "bridge", PublishAddress: six}, true, "41000-41999", false, false},
+		"on every IPv6 address": {Options{NetworkMode: "bridge", PublishAddress: netip.IPv6Unspecified(), Publish: true}, false, "41...", true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.opts.Ports = hostport.Range{Min: 41000, Max: 41999}
+			if !c.opts.PublishAddress.IsValid() {
+				c.opts.PublishAddress = loopback
+			}
+			r := &Runtime{engine: &engine{}, opts: c.opts}
+			h, err := r.choosePorts(c.via)
+			require.NoError(t, err)
+			defer h.release()
+			config, host := &container.Config{Labels: map[string]string{}}, &container.HostConfig{}
+			h.apply(config, host)
+			if c.port == "" {
+				require.Empty(t, host.PortBindings)
+			} else {
+				require.Len(t, host.PortBindings, 2)
+				binding := host.PortBindings["44772/tcp"][0]
+				require.Regexp(t, "^"+c.port+"$", binding.HostPort)
+				require.Equal(t, c.opts.PublishAddress.String(), binding.HostIP)
+				if c.labels {
+					require.Equal(t, binding.HostPort, config.Labels[LabelProxyPort])
+					require.Equal(t, host.PortBindings["8080/tcp"][0].HostPort, config.Labels[LabelHTTPPort])
+				}
+			}
+			require.Equal(t, c.labels, config.Labels[LabelProxyPort] != "")
+			require.Equal(t, c.private, config.Labels[LabelExecdPort] != "")
+			require.Contains(t, config.Env, "OPENSANDBOX_EXECD_PORT="+config.Labels[LabelExecdPort], "blank against an image's own")
+			require.Equal(t, c.private, !slices.Contains(config.Env, "OPENSANDBOX_EXECD_HOST="))
+		})
+	}
+}
+
+func TestTakenPorts(t *testing.T) {
+	chosen := &hostPorts{hold: &hostport.Hold{Ports: []uint16{1, 2}}}
+	for text, taken := range map[string]bool{
+		"Bind for 127.0.0.1:40001 failed: port is already allocated":                                   true,
+		"Error starting userland proxy: listen tcp4 0.0.0.0:40001: bind: address already in use: port": true,
+		"Ports are not available: exposing port TCP 0.0.0.0:40001":                                     true,
+		"an attempt was made to access a socket in a way forbidden by its access permissions: port":    true,
+		"expose port: permission denied":                                                               true,
+		"no space left on device":                                                                      false,
+		"permission denied":                                                                            false,
+	} {
+		require.Equal(t, taken, chosen.taken(errors.New(text)), text)
+		require.Equal(t, taken, (&hostPorts{assigned: "1-2"}).taken(errors.New(text)), text)
+		require.False(t, (&hostPorts{}).taken(errors.New(text)), "nothing was published: "+text)
+	}
+	require.False(t, chosen.taken(nil))
+	require.False(t, (*hostPorts)(nil).taken(errors.New("port is already allocated")))
 }
 
 func TestSidecarAddressOnlyFromTheOwnSidecar(t *testing.T) {

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hostport"
 )
 
 // Adopt says which sandboxes on the engine this server works with.
@@ -61,9 +64,20 @@ type Options struct {
 	// registry logins. The execd image always may.
 	ShareRegistryAuth bool
 
-	// Publish makes the engine publish ports 44772 and 8080 of every sandbox on the host's
-	// loopback address.
+	// Reach defaults to ReachAuto.
+	Reach Reach
+	// Publish makes the engine publish ports 44772 and 8080 of every sandbox for clients:
+	// drawn from Ports and named by labels.
 	Publish bool
+	// PublishAddress is the host's address for ports that are published, for whatever
+	// reason; invalid = 127.0.0.1.
+	PublishAddress netip.Addr
+	// Ports is where host ports are taken from; zero = 40000 to 60000.
+	Ports hostport.Range
+	// HostAddress is where this process dials ports that are open on every address of the
+	// engine's host, when it runs in a container of its own; invalid = loopback, or the
+	// engine's address where that is remote.
+	HostAddress netip.Addr
 
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
@@ -104,6 +118,20 @@ func (o Options) withDefaults() (Options, error) {
 		reject("docker.network_mode %q is not supported: sandboxes need a network of their own; use \"bridge\"", o.NetworkMode)
 	case !networkGrammar.MatchString(o.NetworkMode):
 		reject("docker.network_mode %q is not a network name", o.NetworkMode)
+	}
+	switch o.Reach {
+	case "":
+		o.Reach = ReachAuto
+	case ReachAuto, ReachAddress, ReachPublished:
+	default:
+		reject("docker.reach %q: want \"auto\", \"address\" or \"published\"", o.Reach)
+	}
+	if !o.PublishAddress.IsValid() {
+		o.PublishAddress = loopback
+	}
+	o.Ports = orDefault(o.Ports, hostport.Default)
+	if err := o.Ports.Check(); err != nil {
+		reject("docker.port_range_min and docker.port_range_max: %v", err)
 	}
 	if o.ExecdImage == "" {
 		reject("runtime.execd_image is required")

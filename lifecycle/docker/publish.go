@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/internal/wire"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hostport"
 )
 
 // portAttempts is how often a create is tried when its host ports turn out taken.
@@ -23,62 +23,77 @@ var publishedPorts = []struct{ port, label string }{
 	{strconv.Itoa(int(wire.PortWeb)) + "/tcp", LabelHTTPPort},
 }
 
-// hostPorts are the host ports of one sandbox. The labels must name them, and labels can
-// only be written before the engine would assign ports; so free ones are found by
-// binding them and held until the container is about to start.
+// hostPorts are the ports of the engine's host that one create asks for.
+//
+// Ports that clients are told must be in labels, and labels can only be written before the
+// engine would assign ports: such ports are drawn here, held until the container is about
+// to start, and drawn anew when somebody else was quicker. Ports that only this server
+// dials need no label. The engine assigns them, which never collides, and inspect tells.
 type hostPorts struct {
-	address netip.Addr
-	ports   []uint16
-	held    []net.Listener
+	hold     *hostport.Hold // nil = the engine assigns, or nothing is published
+	private  bool           // the one port of hold is execd's own, on the host's network
+	assigned string         // the range to assign from; "" = nothing is assigned
+	address  netip.Addr     // what bindings are made on, or execd listens on
 }
 
-// reservePorts returns nil when nothing is published.
-func (r *Runtime) reservePorts() (*hostPorts, error) {
-	if !r.opts.Publish {
-		return nil, nil
+// choosePorts decides what a create publishes. viaPublished says that this server cannot
+// reach sandboxes at their addresses.
+func (r *Runtime) choosePorts(viaPublished bool) (*hostPorts, error) {
+	h := &hostPorts{address: r.opts.PublishAddress}
+	n := 0
+	switch {
+	case r.opts.NetworkMode == networkHost:
+		h.private, h.address, n = true, r.execdAddress(), 1
+	case r.opts.Publish:
+		n = len(publishedPorts)
+	case viaPublished:
+		h.assigned = r.opts.Ports.String()
 	}
-	h := &hostPorts{address: loopback}
-	for range publishedPorts {
-		l, err := net.Listen("tcp", netip.AddrPortFrom(h.address, 0).String())
-		if err != nil {
-			h.release()
-			return nil, apierror.New(http.StatusInternalServerError, codeStartFailed,
-				"No free host port could be found on the address of docker.publish.").Because(err)
-		}
-		h.held = append(h.held, l)
-		h.ports = append(h.ports, uint16(l.Addr().(*net.TCPAddr).Port))
+	if n == 0 {
+		return h, nil
+	}
+	var err error
+	if h.hold, err = r.ports.Draw(r.opts.Ports, h.address, n); err != nil {
+		return nil, apierror.New(http.StatusInternalServerError, codeStartFailed,
+			"No free host port was found on %s within docker.port_range_min and docker.port_range_max.", h.address).Because(err)
 	}
 	return h, nil
 }
 
-// release gives the ports to the engine.
+// release gives the ports to whoever is to listen there.
 func (h *hostPorts) release() {
-	if h == nil {
-		return
+	if h != nil {
+		h.hold.Release()
 	}
-	for _, l := range h.held {
-		_ = l.Close()
-	}
-	h.held = nil
 }
 
-// apply writes bindings and labels.
+// apply writes bindings, labels and variables. The variables are written in any case,
+// blank where they have nothing to say: an image may carry those of the sandbox it was
+// committed from.
 func (h *hostPorts) apply(config *container.Config, host *container.HostConfig) {
-	if h == nil {
-		return
+	var execdPort, execdHost string
+	switch {
+	case h.private:
+		execdPort, execdHost = formatPort(h.hold.Ports[0]), h.address.String()
+		config.Labels[LabelExecdPort] = execdPort
+	case h.hold != nil || h.assigned != "":
+		config.ExposedPorts, host.PortBindings = nat.PortSet{}, nat.PortMap{}
+		for i, p := range publishedPorts {
+			binding := nat.PortBinding{HostIP: h.address.String(), HostPort: h.assigned}
+			if h.hold != nil {
+				binding.HostPort = formatPort(h.hold.Ports[i])
+				config.Labels[p.label] = binding.HostPort
+			}
+			config.ExposedPorts[nat.Port(p.port)] = struct{}{}
+			host.PortBindings[nat.Port(p.port)] = []nat.PortBinding{binding}
+		}
 	}
-	config.ExposedPorts, host.PortBindings = nat.PortSet{}, nat.PortMap{}
-	for i, p := range publishedPorts {
-		port := nat.Port(p.port)
-		config.ExposedPorts[port] = struct{}{}
-		host.PortBindings[port] = []nat.PortBinding{{HostIP: h.address.String(), HostPort: formatPort(h.ports[i])}}
-		config.Labels[p.label] = formatPort(h.ports[i])
-	}
+	config.Env = append(config.Env, wire.EnvExecdPort+"="+execdPort, wire.EnvExecdHost+"="+execdHost)
 }
 
 // taken reports a start that failed because somebody else has one of the ports.
 func (h *hostPorts) taken(err error) bool {
-	if h == nil || err == nil {
+	if h == nil || h.hold == nil && h.assigned == "" || err == nil {
 		return false
 	}
 	text := strings.ToLower(err.Error())

@@ -15,6 +15,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hostport"
 	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
@@ -28,8 +29,8 @@ type Runtime struct {
 	execd   *execdSource
 	pulls   *puller
 
-	// hostSlot is held while a sandbox takes the host network, which only one can have.
-	hostSlot chan struct{}
+	ports hostport.Book
+	probe prober
 
 	// background work ends when stop is called; Close waits for it.
 	life       context.Context
@@ -70,8 +71,8 @@ func New(ctx context.Context, opts Options) (*Runtime, error) {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &Runtime{
 		opts: opts, engine: cli, log: opts.Logger, meter: measured, profile: profile,
-		hostSlot: make(chan struct{}, 1),
-		life:     life, stop: stop,
+		probe: prober{gate: make(chan struct{}, 1)},
+		life:  life, stop: stop,
 	}
 	r.pulls = newPuller(r)
 	r.execd = &execdSource{runtime: r, image: execdImage, gate: make(chan struct{}, 1)}
@@ -123,6 +124,7 @@ func (r *Runtime) checkEngine(ctx context.Context) error {
 func (r *Runtime) prepareExecd(ctx context.Context) {
 	err := r.execd.ensure(ctx, pullNever)
 	if err == nil {
+		r.background.Go(func() { _ = r.findReach(r.life) }) // the next create waits for it
 		return
 	}
 	if !errors.Is(err, errImageAbsent) {

@@ -49,6 +49,7 @@ type Client struct {
 	http      *http.Client
 	directory *lifecycle.Directory
 	metrics   *metrics
+	prober    lifecycle.Prober
 
 	writing sync.Mutex  // held by whoever changes the directory
 	synced  atomic.Bool // there was a whole snapshot
@@ -90,7 +91,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 	}
 	c := &Client{
 		o: o, base: strings.TrimRight(o.URL, "/"), local: isLocal(at.Hostname()), log: o.Logger,
-		directory: new(lifecycle.Directory), metrics: newMetrics(),
+		directory: new(lifecycle.Directory), metrics: newMetrics(), prober: lifecycle.NewProber(),
 	}
 	c.http = &http.Client{
 		Transport: &http.Transport{

@@ -27,6 +27,9 @@ func (c *Client) Confirm(ctx context.Context, e *lifecycle.Entry) error {
 	if !c.current(e) {
 		return lifecycle.ErrStale
 	}
+	if err := lifecycle.ConfirmDaemon(ctx, c.prober, e, strings.ToUpper(c.RuntimeName())+"::SANDBOX_NOT_READY"); err != nil {
+		return err
+	}
 	if c.age() <= c.o.staleAfter {
 		return nil
 	}

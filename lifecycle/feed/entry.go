@@ -20,6 +20,8 @@ type entry struct {
 	// Address is an IP address; Published maps ports of the sandbox to "address:port".
 	Address   string            `json:"address,omitempty"`
 	Published map[uint16]string `json:"published,omitempty"`
+	// SharesHost: what is published is on a network that other sandboxes share.
+	SharesHost bool `json:"shares_host,omitempty"`
 	// ExecdSum and SecureSum are SHA-256 of tokens, in hexadecimal.
 	ExecdSum  string `json:"execd_token_sha256,omitempty"`
 	SecureSum string `json:"secure_access_sha256,omitempty"`
@@ -31,7 +33,7 @@ type entry struct {
 // encode is what a gateway needs to know of e.
 func encode(e *lifecycle.Entry) *entry {
 	out := &entry{
-		ID: e.ID, Backend: e.BackendID, State: string(e.State),
+		ID: e.ID, Backend: e.BackendID, State: string(e.State), SharesHost: e.SharesHost,
 		ExecdSum: encodeSum(e.ExecdTokenSum), SecureSum: encodeSum(e.SecureSum),
 		RenewExtend: seconds(e.RenewExtend), IdleTimeout: seconds(e.IdleTimeout),
 	}
@@ -72,7 +74,7 @@ func (e *entry) decode() (lifecycle.Entry, error) {
 	// There are few states and many sandboxes: they share the memory of the name.
 	state := lifecycle.State(unique.Make(e.State).Value())
 	names := e.ID + e.Backend // one object for the collector to visit, not two
-	out := lifecycle.Entry{ID: names[:len(e.ID)], BackendID: names[len(e.ID):], State: state}
+	out := lifecycle.Entry{ID: names[:len(e.ID)], BackendID: names[len(e.ID):], State: state, SharesHost: e.SharesHost}
 	if len(e.Backend) > maxBackend {
 		return out, errors.New("backend is too long")
 	}

@@ -40,6 +40,8 @@ type Runtime struct {
 	Address netip.Addr       // of every sandbox; each has its own when invalid
 	// Published is what every sandbox that runs publishes.
 	Published map[uint16]netip.AddrPort
+	// SharesHost puts every sandbox on the host's network, at Address.
+	SharesHost bool
 	// SplitEntrypoint has a lone element split at spaces, as Docker runs it.
 	SplitEntrypoint bool
 
@@ -63,6 +65,7 @@ type box struct {
 	status     lifecycle.Status
 	address    netip.Addr
 	published  map[uint16]netip.AddrPort
+	host       bool
 	created    time.Time
 	started    time.Time
 	finished   time.Time
@@ -130,6 +133,7 @@ func (r *Runtime) place(spec lifecycle.Spec) error {
 	if r.SplitEntrypoint && len(spec.Entrypoint) == 1 {
 		b.seed.Entrypoint = strings.Fields(spec.Entrypoint[0])
 	}
+	b.host = r.SharesHost
 	if r.Address.IsValid() {
 		b.address = r.Address
 	}
@@ -229,7 +233,7 @@ func (b *box) instance(id string) lifecycle.Instance {
 		AccessToken: b.token,
 	}
 	if b.status.State == lifecycle.Running || b.status.State == lifecycle.Paused {
-		inst.Address, inst.Published = b.address, b.published
+		inst.Address, inst.Published, inst.SharesHost = b.address, b.published, b.host
 	}
 	return inst
 }
