@@ -269,10 +269,13 @@ func TestProxyStreamsAndFails(t *testing.T) {
 	_, own, _ := net.SplitHostPort(d.addr)
 	for _, target := range []string{
 		"/proxy", "/proxy/", "/proxy//x", "/proxy/0/", "/proxy/65536/", "/proxy/080/", "/proxy/+80/", "/proxy/80:81/",
-		"/proxy/1@evil/", "/proxy/%38%30/", "/proxy/" + own + "/ping",
+		"/proxy/1@evil/", "/proxy/%38%30/",
 	} {
 		d.do("GET", target, "").problem(t, 400)
 	}
+	require.Equal(t, 200, d.do("GET", "/proxy/"+own+"/ping", "").status, "clients are told of the daemon's port like of any other")
+	require.Equal(t, "INVALID_REQUEST_BODY", d.do("POST", "/proxy/"+own+"/command", "{").problem(t, 400))
+	d.do("GET", "/proxy/"+own+"/proxy/"+own+"/ping", "").problem(t, 404) // once is enough
 	free, err := net.Listen("tcp4", "127.0.0.1:0")
 	require.NoError(t, err)
 	_, gone, _ := net.SplitHostPort(free.Addr().String())

@@ -68,7 +68,7 @@ func New(o Options) *Server {
 		stop:     stop,
 		stopping: make(chan struct{}),
 	}
-	s.proxy = proxy.New(proxy.Options{Log: o.Log})
+	s.proxy = proxy.New(proxy.Options{Log: o.Log, Self: http.HandlerFunc(s.route)})
 	s.routes = s.table()
 	s.http = &http.Server{
 		Handler:           s.chain(),
@@ -86,7 +86,7 @@ func New(o Options) *Server {
 // Serve accepts connections on l until Shutdown, which makes it return nil.
 func (s *Server) Serve(l net.Listener) error {
 	if addr, ok := l.Addr().(*net.TCPAddr); ok {
-		s.proxy.Refuse(addr.Port) // a request for our own port would come round for ever
+		s.proxy.Own(addr.Port)
 	}
 	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -20,6 +20,8 @@ import (
 // Options configures a Handler.
 type Options struct {
 	Log *slog.Logger
+	// Self answers requests for the daemon's own port, with the prefix taken off the path.
+	Self http.Handler
 }
 
 // Handler proxies to loopback ports. Make it with New.
@@ -64,9 +66,9 @@ func New(o Options) *Handler {
 	return h
 }
 
-// Refuse names the daemon's own port, which is never dialled: the request would
-// come round for ever.
-func (h *Handler) Refuse(port int) { h.own.Store(int64(port)) }
+// Own names the daemon's own port. It is never dialled, or a request could come round for
+// ever; but endpoints of published ports name it like any other (contract 02 §7.3).
+func (h *Handler) Own(port int) { h.own.Store(int64(port)) }
 
 // Close drops idle connections.
 func (h *Handler) Close() { h.transport.CloseIdleConnections() }
@@ -74,15 +76,18 @@ func (h *Handler) Close() { h.transport.CloseIdleConnections() }
 // ServePath proxies r; rest is the raw path after "/proxy".
 func (h *Handler) ServePath(w http.ResponseWriter, r *http.Request, rest string) {
 	port, raw, err := split(rest)
-	if err == nil && int64(port) == h.own.Load() {
-		err = apierror.New(http.StatusBadRequest, problem.InvalidRequestBody, "port %d is the daemon itself; call it directly", port)
-	}
 	var u *url.URL
 	if err == nil {
 		u, err = backend(r, port, raw)
 	}
 	if err != nil {
 		apierror.Write(w, err)
+		return
+	}
+	if int64(port) == h.own.Load() {
+		self := r.Clone(r.Context())
+		self.URL.Path, self.URL.RawPath = u.Path, u.RawPath
+		h.options.Self.ServeHTTP(w, self)
 		return
 	}
 	// A backend may answer while the request still comes; the server would take the rest
