@@ -3,11 +3,13 @@ package caddymodule
 import (
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,12 +97,35 @@ execd_image = "demo"
 [docker]
 pids_limit = -1
 share_registry_auth = false
+log_max_bytes = 0
+shm_size = "256Mi"
+tmpfs = ["/tmp:size=1Mi"]
+dns_servers = ["9.9.9.9"]
+pull_policy = "always"
+pull_min_free = "2Gi"
+share_cached_images = false
+[docker.default_limits]
+memory = "99999999999999Pi"
+cpu = "1500m"
 `))
 	require.NoError(t, err)
 	o := dockerOptions(loaded.Config, nil)
 	require.Equal(t, docker.AdoptUnclaimed, o.Adopt)
 	require.Equal(t, defaultInstance, o.Instance)
-	require.EqualValues(t, -1, o.PidsLimit)
+	require.EqualValues(t, -1, o.Hardening.PidsLimit)
+	require.EqualValues(t, -1, o.Hardening.LogBytes)
+	require.Equal(t, 3, o.Hardening.LogFiles)
+	require.EqualValues(t, 256<<20, o.Hardening.ShmBytes)
+	require.Zero(t, o.Hardening.StorageBytes)
+	require.Equal(t, []string{"/tmp:size=1Mi"}, o.Hardening.Tmpfs)
+	require.Equal(t, []string{"9.9.9.9"}, o.Hardening.DNS)
+	require.EqualValues(t, math.MaxInt64, o.Hardening.DefaultMemory, "more than can be counted is no less")
+	require.EqualValues(t, 15e8, o.Hardening.DefaultNanoCPUs)
+	require.Equal(t, docker.PullAlways, o.PullPolicy)
+	require.Equal(t, 30*time.Minute, o.PullTimeout)
+	require.Equal(t, 3, o.MaxPulls)
+	require.EqualValues(t, 2<<30, o.PullMinFree)
+	require.True(t, o.CheckImageAccess)
 	require.False(t, o.ShareRegistryAuth)
 	require.False(t, o.Publish)
 	loaded.Config.Docker.ShareRegistryAuth, loaded.Config.Docker.Publish = true, true

@@ -1,14 +1,17 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"math"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/docker"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hardening"
 )
 
 func init() { caddy.RegisterModule(DockerRuntime{}) }
@@ -33,29 +36,64 @@ func (DockerRuntime) OpenRuntime(ctx context.Context, c *config.Config, log *slo
 // dockerOptions translates the configuration.
 func dockerOptions(c *config.Config, log *slog.Logger) docker.Options {
 	o := docker.Options{
-		Host:               c.Docker.Host,
-		Instance:           c.Docker.Instance,
-		Adopt:              docker.Adopt(c.Docker.Adopt),
-		NetworkMode:        c.Docker.NetworkMode,
-		APITimeout:         c.Docker.APITimeout,
-		ExecdImage:         c.Runtime.ExecdImage,
-		DropCapabilities:   c.Docker.DropCapabilities,
-		AllowNewPrivileges: !c.Docker.NoNewPrivileges,
-		PidsLimit:          c.Docker.PidsLimit,
-		AppArmorProfile:    c.Docker.AppArmorProfile,
-		SeccompProfile:     c.Docker.SeccompProfile,
-		ShareRegistryAuth:  c.Docker.ShareRegistryAuth,
-		Publish:            c.Docker.Publish,
-		OCIRuntime:         c.SecureRuntime.EffectiveDocker(),
-		Logger:             log,
+		Host:              c.Docker.Host,
+		Instance:          c.Docker.Instance,
+		Adopt:             docker.Adopt(c.Docker.Adopt),
+		NetworkMode:       c.Docker.NetworkMode,
+		APITimeout:        c.Docker.APITimeout,
+		ExecdImage:        c.Runtime.ExecdImage,
+		Hardening:         hardeningOptions(c),
+		ShareRegistryAuth: c.Docker.ShareRegistryAuth,
+		CheckImageAccess:  !c.Docker.Pull.ShareCached,
+		PullPolicy:        docker.PullPolicy(c.Docker.Pull.Policy),
+		PullTimeout:       c.Docker.Pull.Timeout,
+		MaxPulls:          c.Docker.Pull.MaxAtOnce,
+		PullMinFree:       amount(c.Docker.Pull.MinFree, lifecycle.ParseMemory),
+		Publish:           c.Docker.Publish,
+		Logger:            log,
 	}
 	if o.Instance == "" {
 		o.Instance = defaultInstance
 	}
-	if o.PidsLimit == 0 {
-		o.PidsLimit = -1 // the file's 0 is "unlimited", the runtime's is "default"
-	}
 	return o
+}
+
+// hardeningOptions translates what confines every sandbox. The file's 0 is "unlimited"
+// where the runtime's is "default".
+func hardeningOptions(c *config.Config) hardening.Options {
+	return hardening.Options{
+		DropCapabilities:   c.Docker.DropCapabilities,
+		AllowNewPrivileges: !c.Docker.NoNewPrivileges,
+		AppArmorProfile:    c.Docker.AppArmorProfile,
+		SeccompProfile:     c.Docker.SeccompProfile,
+		OCIRuntime:         c.SecureRuntime.EffectiveDocker(),
+		PidsLimit:          cmp.Or(c.Docker.PidsLimit, -1),
+		LogBytes:           cmp.Or(c.Docker.Hardening.LogMaxBytes, -1),
+		LogFiles:           c.Docker.Hardening.LogMaxFiles,
+		ShmBytes:           amount(c.Docker.Hardening.ShmSize, lifecycle.ParseMemory),
+		StorageBytes:       amount(c.Docker.Hardening.StorageSize, lifecycle.ParseMemory),
+		Tmpfs:              c.Docker.Hardening.Tmpfs,
+		Ulimits:            c.Docker.Hardening.Ulimits,
+		ExtraHosts:         c.Docker.Hardening.ExtraHosts,
+		DNS:                c.Docker.Hardening.DNS,
+		DNSSearch:          c.Docker.Hardening.DNSSearch,
+		DNSOptions:         c.Docker.Hardening.DNSOptions,
+		DefaultMemory:      amount(c.Docker.Hardening.DefaultMemory, lifecycle.ParseMemory),
+		DefaultNanoCPUs:    amount(c.Docker.Hardening.DefaultCPU, lifecycle.ParseCPU),
+	}
+}
+
+// amount reads an amount of the file, whose form has been checked. One beyond what can be
+// counted is as much as can be.
+func amount(text string, parse func(string) (int64, bool)) int64 {
+	n, ok := parse(text)
+	switch {
+	case text == "":
+		return 0
+	case !ok:
+		return math.MaxInt64
+	}
+	return n
 }
 
 // Interface guards

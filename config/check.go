@@ -22,6 +22,9 @@ var (
 	networkName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 	capability   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 	dnsLabel     = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+	// memoryAmount and cpuAmount are the grammar of resourceLimits (contract 01 §6.5).
+	memoryAmount = regexp.MustCompile(`(?i)^\s*[0-9]{1,19}(?:\.[0-9]{1,18})?(?:b|[kmgtp][bi]?)?\s*$`)
+	cpuAmount    = regexp.MustCompile(`(?i)^\s*(?:[0-9]{1,12}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})m?\s*$`)
 	quantity     = regexp.MustCompile(`^[+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:Ki|Mi|Gi|Ti|Pi|Ei|[mkMGTPE]|[eE][+-]?[0-9]+)?$`)
 )
 

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // DockerRuntime is [docker] (contract 07 §3.2); it is read with runtime.type = "docker" only.
 type DockerRuntime struct {
@@ -20,13 +23,15 @@ type DockerRuntime struct {
 	ShareRegistryAuth bool
 	PendingFailureTTL time.Duration // accepted and without effect
 	ExecdStartTimeout time.Duration
+	Hardening         DockerHardening
+	Pull              DockerPull
 }
 
 var dockerSection = Section{
 	Name: "docker", Only: RuntimeDocker, Lifecycle: true,
 	Doc: "The Docker runtime; read only with runtime.type = \"docker\".",
 	ZH:  "Docker 运行时；仅在 runtime.type = \"docker\" 时读取。",
-	Keys: []Key{
+	Keys: slices.Concat([]Key{
 		{
 			Name: "host", Kind: Text, Absent: "unix:///var/run/docker.sock", check: checkEngineHost, NewKey: true,
 			Sample: `"unix:///var/run/docker.sock"`,
@@ -135,5 +140,5 @@ var dockerSection = Section{
 			ZH:  "新沙箱的守护进程必须在多少秒内应答，否则创建失败。",
 			at:  func(c *Config, _ int) any { return &c.Docker.ExecdStartTimeout },
 		},
-	},
+	}, dockerHardeningKeys, dockerPullKeys),
 }

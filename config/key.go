@@ -83,7 +83,7 @@ func Sections() []Section { return sections }
 
 var sections = []Section{
 	serverSection, logSection, runtimeSection,
-	dockerSection, kubernetesSection, execdInitResourcesSection, agentSandboxSection,
+	dockerSection, dockerDefaultLimitsSection, kubernetesSection, execdInitResourcesSection, agentSandboxSection,
 	imageSection,
 	ingressSection, gatewaySection, gatewayRouteSection, gatewayAlsoSection, secureAccessSection, secureAccessKeysSection,
 	egressSection, storageSection, storeSection, secureRuntimeSection,

@@ -97,6 +97,14 @@ var rules = []rule{
 		}
 		return "", ""
 	},
+	func(d *decoder) (string, string) {
+		// Neither shares the host's network stack: a sandbox would take its interfaces, or not start.
+		isolated := d.config.SecureRuntime.Type != "" && d.config.Runtime.Type == RuntimeDocker
+		if isolated && strings.EqualFold(d.config.Docker.NetworkMode, "host") {
+			return "docker.network_mode", "docker.network_mode must be \"bridge\" or a network of yours when secure_runtime.type is '" + d.config.SecureRuntime.Type + "'; it is 'host', which is also the default."
+		}
+		return "", ""
+	},
 }
 
 func (d *decoder) crossFields() {

@@ -92,6 +92,9 @@ func connect(ctx context.Context, host string, m *meter) (*engine, error) {
 	return e, nil
 }
 
+// local reports an engine behind a socket file, whose disk is most likely this machine's.
+func (e *engine) local() bool { return e.base.Host == client.DummyHost }
+
 // Close closes the idle connections; the client's own Close cannot see past the meter.
 func (e *engine) Close() error {
 	e.transport.CloseIdleConnections()

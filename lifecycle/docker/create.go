@@ -14,7 +14,6 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle"
-	"github.com/opensandbox-edge/edge/lifecycle/docker/registryauth"
 	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
@@ -36,10 +35,13 @@ func (r *Runtime) Create(ctx context.Context, spec lifecycle.Spec) (lifecycle.In
 	if err != nil {
 		return lifecycle.Instance{}, err
 	}
-	if err := r.execd.ensure(ctx, pullMissing); err != nil {
+	if err := r.execd.ensure(ctx, PullMissing); err != nil {
 		return lifecycle.Instance{}, err
 	}
 	if err := r.findReach(ctx); err != nil {
+		return lifecycle.Instance{}, err
+	}
+	if err := r.admitImage(ctx, p); err != nil {
 		return lifecycle.Instance{}, err
 	}
 	if err := r.launch(ctx, p); err != nil {
@@ -121,7 +123,7 @@ func (r *Runtime) create(ctx context.Context, p plan, ports *hostPorts) (string,
 	if !errdefs.IsNotFound(err) || !imageMissing(err) {
 		return id, err
 	}
-	if err := r.pullFor(ctx, p); err != nil {
+	if err := r.pullMissing(ctx, p); err != nil {
 		return "", err
 	}
 	id, err = r.createOnce(ctx, p, ports)
@@ -151,8 +153,7 @@ func (r *Runtime) createOnce(ctx context.Context, p plan, ports *hostPorts) (str
 	if err != nil {
 		return "", err
 	}
-	host := r.hostConfig(p.spec.Limits)
-	host.Mounts = r.execd.mounts()
+	host := r.hostConfig(p.spec.Limits, r.execd.mounts())
 	config := &container.Config{
 		Image: p.image.Name, Entrypoint: []string{bootstrapPath}, Cmd: p.argv, Env: p.env, Labels: labels,
 		AttachStdout: true, AttachStderr: true,
@@ -182,6 +183,9 @@ func refusedSettings(err error) error {
 	if refusal := limitRefusal(err); refusal != nil {
 		return refusal
 	}
+	if refusal := operatorRefusal(err); refusal != nil {
+		return refusal
+	}
 	if errdefs.IsInvalidArgument(err) && strings.Contains(strings.ToLower(err.Error()), "invalid reference format") {
 		return invalidParameter("image.uri is not a reference that the container engine accepts.").Because(err)
 	}
@@ -189,23 +193,6 @@ func refusedSettings(err error) error {
 		return invalidParameter("The container engine refused the sandbox's settings; the server's log has its answer.").Because(err)
 	}
 	return err
-}
-
-// pullFor pulls the image of a sandbox with the request's login, or the server's where
-// that is shared.
-func (r *Runtime) pullFor(ctx context.Context, p plan) error {
-	login := registryauth.FromRequest(p.spec.ImageAuth)
-	if login.IsZero() && r.opts.ShareRegistryAuth && !p.image.Local() {
-		var err error
-		if login, err = registryauth.FromServer(ctx, p.image.Registry); err != nil {
-			r.log.Warn("reading the server's registry logins failed; pulling without", "registry", p.image.Registry, "error", err)
-		}
-	}
-	platform := ""
-	if p.platform != nil {
-		platform = p.platform.OS + "/" + p.platform.Architecture
-	}
-	return r.pulls.pull(ctx, p.image, platform, login)
 }
 
 // start starts the container. When it does not find its runtime files, somebody removed
@@ -217,7 +204,7 @@ func (r *Runtime) start(ctx context.Context, containerID string) error {
 	}
 	r.log.Warn("a sandbox did not find execd; checking the shared volume and trying once more", "error", err)
 	r.execd.invalidate()
-	if err := r.execd.ensure(ctx, pullMissing); err != nil {
+	if err := r.execd.ensure(ctx, PullMissing); err != nil {
 		return err
 	}
 	return r.startOnce(ctx, containerID)
@@ -234,7 +221,14 @@ func (r *Runtime) startOnce(ctx context.Context, containerID string) error {
 
 // startError is the client's view of a failed create or start.
 func (r *Runtime) startError(ctx context.Context, err error) error {
+	var typed *apierror.Error
+	if errors.As(err, &typed) {
+		return err // it says what is wrong; its cause may quote names that look like a reason
+	}
 	if refusal := limitRefusal(err); refusal != nil {
+		return refusal
+	}
+	if refusal := operatorRefusal(err); refusal != nil {
 		return refusal
 	}
 	text := strings.ToLower(err.Error())

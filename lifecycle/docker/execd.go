@@ -49,13 +49,6 @@ const (
 
 var errImageAbsent = errors.New("the image is not on the engine")
 
-type pullPolicy int
-
-const (
-	pullNever pullPolicy = iota
-	pullMissing
-)
-
 // execdSource makes execd and bootstrap available to sandboxes: as a volume named after
 // the execd image's digest and filled once, or as an archive for upload.
 type execdSource struct {
@@ -73,7 +66,7 @@ type execdFiles struct {
 }
 
 // ensure prepares the files unless that is done. Concurrent callers share the work.
-func (s *execdSource) ensure(ctx context.Context, policy pullPolicy) error {
+func (s *execdSource) ensure(ctx context.Context, policy PullPolicy) error {
 	if s.ready.Load() != nil {
 		return nil
 	}
@@ -117,7 +110,7 @@ func (s *execdSource) mounts() []mount.Mount {
 
 // prepare reads the files from the execd image through a container that is never
 // started, and puts them where sandboxes find them.
-func (s *execdSource) prepare(ctx context.Context, policy pullPolicy) (*execdFiles, error) {
+func (s *execdSource) prepare(ctx context.Context, policy PullPolicy) (*execdFiles, error) {
 	imageID, err := s.resolve(ctx, policy)
 	if err != nil {
 		return nil, err
@@ -150,12 +143,12 @@ func (s *execdSource) prepare(ctx context.Context, policy pullPolicy) (*execdFil
 
 // resolve returns the id of the execd image: everything after works by id, so that a
 // tag moved meanwhile cannot mix two images.
-func (s *execdSource) resolve(ctx context.Context, policy pullPolicy) (string, error) {
+func (s *execdSource) resolve(ctx context.Context, policy PullPolicy) (string, error) {
 	id, err := s.imageID(ctx)
 	if !errdefs.IsNotFound(err) {
 		return id, engineError(ctx, err, codeExecdDistribution, "looking for the execd image")
 	}
-	if policy == pullNever {
+	if policy == PullNever {
 		return "", errImageAbsent
 	}
 	missing := func(cause error) error {

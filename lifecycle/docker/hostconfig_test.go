@@ -3,17 +3,18 @@ package docker
 import (
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
-	"strings"
+	"math"
 	"testing"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hardening"
+	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
 func runtimeWith(t *testing.T, o Options) *Runtime {
@@ -21,70 +22,31 @@ func runtimeWith(t *testing.T, o Options) *Runtime {
 	o.Instance, o.ExecdImage = "test", "execd"
 	o, err := o.withDefaults()
 	require.NoError(t, err)
-	p, err := newProfile(o)
+	p, err := hardening.New(o.Hardening)
 	require.NoError(t, err)
 	return &Runtime{opts: o, profile: p, log: o.Logger}
 }
 
-func TestHostConfigDefaults(t *testing.T) {
-	hc := runtimeWith(t, Options{NetworkMode: "bridge"}).hostConfig(lifecycle.Limits{})
+func TestHostConfigOfASandbox(t *testing.T) {
+	r := runtimeWith(t, Options{NetworkMode: "bridge", Hardening: hardening.Options{OCIRuntime: "runsc", DefaultMemory: 1 << 30}})
+	mounts := []mount.Mount{{Target: "/data"}}
+	hc := r.hostConfig(lifecycle.Limits{MemoryBytes: 512 << 20, NanoCPUs: 5e8, GPUs: -1}, mounts)
 	require.Equal(t, container.NetworkMode("bridge"), hc.NetworkMode)
-	require.ElementsMatch(t, []string{"AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_TIME", "SYS_TTY_CONFIG"}, hc.CapDrop)
-	require.Equal(t, []string{"no-new-privileges:true"}, hc.SecurityOpt)
-	require.EqualValues(t, 4096, *hc.PidsLimit)
-	require.Zero(t, hc.Memory)
-	require.Zero(t, hc.MemorySwap)
-	require.Zero(t, hc.NanoCPUs)
-	require.Empty(t, hc.DeviceRequests)
+	require.Equal(t, "runsc", hc.Runtime)
+	require.Equal(t, mounts, hc.Mounts)
 	require.Empty(t, hc.Binds, "mounts are structured, never strings")
-	require.Empty(t, hc.CapAdd)
-	require.False(t, hc.Privileged)
-}
-
-func TestHostConfigLimits(t *testing.T) {
-	r := runtimeWith(t, Options{})
-	hc := r.hostConfig(lifecycle.Limits{MemoryBytes: 512 << 20, NanoCPUs: 5e8, GPUs: -1})
 	require.EqualValues(t, 512<<20, hc.Memory)
 	require.EqualValues(t, 512<<20, hc.MemorySwap, "no swap on top of the limit")
 	require.EqualValues(t, 5e8, hc.NanoCPUs)
 	body, err := json.Marshal(hc.DeviceRequests)
 	require.NoError(t, err)
 	require.JSONEq(t, `[{"Driver":"","Count":-1,"DeviceIDs":[],"Capabilities":[["gpu"]],"Options":{}}]`, string(body))
-}
 
-func TestHardeningOptions(t *testing.T) {
-	profile := filepath.Join(t.TempDir(), "seccomp.json")
-	require.NoError(t, os.WriteFile(profile, []byte("{\n \"defaultAction\": \"SCMP_ACT_ERRNO\"\n}\n"), 0o600))
-	r := runtimeWith(t, Options{DropCapabilities: []string{}, AppArmorProfile: "docker-default", SeccompProfile: profile, PidsLimit: -1, OCIRuntime: "runsc"})
-	hc := r.hostConfig(lifecycle.Limits{})
-	require.Empty(t, hc.CapDrop)
-	require.Nil(t, hc.PidsLimit)
-	require.Equal(t, "runsc", hc.Runtime)
-	require.Equal(t, []string{"no-new-privileges:true", "apparmor=docker-default", `seccomp={"defaultAction":"SCMP_ACT_ERRNO"}`}, hc.SecurityOpt)
-
-	inline := runtimeWith(t, Options{SeccompProfile: `{ "defaultAction": "SCMP_ACT_LOG" }`}).hostConfig(lifecycle.Limits{})
-	require.Contains(t, inline.SecurityOpt, `seccomp={"defaultAction":"SCMP_ACT_LOG"}`)
-
-	open := runtimeWith(t, Options{AllowNewPrivileges: true, SeccompProfile: "unconfined"}).hostConfig(lifecycle.Limits{})
-	require.Equal(t, []string{"seccomp=unconfined"}, open.SecurityOpt)
-}
-
-func TestSeccompIsCheckedAtStart(t *testing.T) {
-	dir := t.TempDir()
-	for name, content := range map[string]string{"text": "unconfined", "list": "[]", "empty": "{}", "large": `{"defaultAction":"` + strings.Repeat("x", maxSeccompBytes) + `"}`} {
-		file := filepath.Join(dir, name)
-		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
-		_, err := newProfile(Options{SeccompProfile: file})
-		require.ErrorContains(t, err, "docker.seccomp_profile", name)
-	}
-	_, err := newProfile(Options{SeccompProfile: filepath.Join(dir, "absent")})
-	require.ErrorIs(t, err, os.ErrNotExist)
-}
-
-func TestLogsAreBounded(t *testing.T) {
-	require.Equal(t, map[string]string{"max-size": "10485760", "max-file": "3"}, logConfig("json-file").Config)
-	require.Empty(t, logConfig("json-file").Type, "the driver is the operator's")
-	require.Empty(t, logConfig("journald").Config)
+	hc = r.hostConfig(lifecycle.Limits{}, nil)
+	require.EqualValues(t, 1<<30, hc.Memory, "the operator's default")
+	require.EqualValues(t, 1<<30, hc.MemorySwap)
+	require.Zero(t, hc.NanoCPUs)
+	require.Empty(t, hc.DeviceRequests)
 }
 
 func TestOptionsAreChecked(t *testing.T) {
@@ -94,6 +56,9 @@ func TestOptionsAreChecked(t *testing.T) {
 	for _, part := range []string{"instance", "docker.adopt", "docker.network_mode", "execd_image"} {
 		require.ErrorContains(t, err, part, "all violations at once")
 	}
+	_, err = Options{Instance: "a", ExecdImage: "b", NetworkMode: "host", Hardening: hardening.Options{OCIRuntime: "runsc"}, PullPolicy: "some"}.withDefaults()
+	require.ErrorContains(t, err, "secure_runtime needs a network")
+	require.ErrorContains(t, err, "docker.pull_policy")
 	for _, mode := range []string{"none", "container:abc", "a b", "../x", "-x"} {
 		_, err := Options{Instance: "a", ExecdImage: "b", NetworkMode: mode}.withDefaults()
 		require.ErrorContains(t, err, "docker.network_mode", mode)
@@ -143,4 +108,45 @@ func TestReferencesTheEngineRefusesAreTheClients(t *testing.T) {
 	require.ErrorAs(t, refusedSettings(errdefs.ErrInvalidArgument.WithMessage("invalid hostname")), &typed)
 	require.Equal(t, 400, typed.Status)
 	require.NotContains(t, typed.Message, "image.uri")
+}
+
+func TestRefusalsOfTheOperatorsOptions(t *testing.T) {
+	for text, key := range map[string]string{
+		"Error response from daemon: --storage-opt is supported only for overlay over xfs with 'pquota' mount option":                            "docker.storage_size",
+		"OCI runtime create failed: container_linux.go: error setting rlimits for process: error setting rlimit type 7: operation not permitted": "docker.ulimits",
+		"OCI runtime create failed: apply apparmor profile: apparmor failed to apply profile: write: no such file or directory":                  "docker.apparmor_profile",
+		"Decoding seccomp profile failed: invalid character":                                                                                     "docker.seccomp_profile",
+		"Error response from daemon: Unknown runtime specified: unknown or invalid runtime name: runsc":                                          "secure_runtime.docker_runtime",
+	} {
+		for _, err := range []error{refusedSettings(errdefs.ErrInvalidArgument.WithMessage(text)), runtimeWith(t, Options{}).startError(t.Context(), errors.New(text))} {
+			var typed *apierror.Error
+			require.ErrorAs(t, err, &typed, text)
+			require.Equal(t, 500, typed.Status, text)
+			require.Contains(t, typed.Message, key)
+		}
+	}
+	require.NoError(t, operatorRefusal(errors.New("exec: \"apparmor_parser\": executable file not found in $PATH")))
+	pulled := pullError(reasonNetwork, image.Reference{Name: "seccomp profile"}, errors.New("range of cpus"))
+	require.Equal(t, pulled, runtimeWith(t, Options{}).startError(t.Context(), pulled), "a typed error stands")
+}
+
+func TestDiskFloor(t *testing.T) {
+	dir := t.TempDir()
+	none, err := newDiskFloor(true, "/absent", 0)
+	require.NoError(t, err)
+	require.NoError(t, none.check())
+	low, err := newDiskFloor(true, dir, 1)
+	require.NoError(t, err)
+	require.NoError(t, low.check())
+	high, err := newDiskFloor(true, dir, math.MaxInt64)
+	require.NoError(t, err)
+	require.ErrorContains(t, high.check(), "docker.pull_min_free")
+	for _, unseen := range []struct {
+		local  bool
+		folder string
+	}{{false, dir}, {true, dir + "/absent"}} {
+		blind, err := newDiskFloor(unseen.local, unseen.folder, 1)
+		require.Error(t, err)
+		require.NoError(t, blind.check(), "no floor rather than no pulls")
+	}
 }

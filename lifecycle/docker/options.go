@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hardening"
 	"github.com/opensandbox-edge/edge/lifecycle/docker/hostport"
 )
 
@@ -46,23 +47,24 @@ type Options struct {
 	// ExecdImage is where execd and bootstrap.sh come from. Required.
 	ExecdImage string
 
-	// DropCapabilities are removed from sandboxes; nil = the contract's list, empty = none.
-	DropCapabilities []string
-	// AllowNewPrivileges turns no-new-privileges off.
-	AllowNewPrivileges bool
-	// PidsLimit per sandbox; 0 = 4096, negative = unlimited.
-	PidsLimit int64
-	// AppArmorProfile is the name of a loaded profile; empty = the engine's default.
-	AppArmorProfile string
-	// SeccompProfile is a profile in JSON or its path, or "unconfined"; empty = the engine's default.
-	SeccompProfile string
-	// OCIRuntime is the engine's runtime for sandboxes, e.g. "runsc"; empty = its default.
-	// New fails when the engine does not know it.
-	OCIRuntime string
+	// Hardening confines every sandbox. New fails when the engine cannot do what it asks for.
+	Hardening hardening.Options
 
 	// ShareRegistryAuth lets requests without credentials pull with the server user's
 	// registry logins. The execd image always may.
 	ShareRegistryAuth bool
+	// CheckImageAccess asks the image's registry at every create whether the request's login
+	// may read it; else whoever asks may use what the engine already has.
+	CheckImageAccess bool
+	// PullPolicy defaults to PullMissing.
+	PullPolicy PullPolicy
+	// PullTimeout bounds one pull, the wait for its turn included; 0 = 30 min.
+	PullTimeout time.Duration
+	// MaxPulls is how many pulls run at the same time; 0 = 3.
+	MaxPulls int
+	// PullMinFree is the room (bytes) on the engine's disk without which no pull begins,
+	// where this process can see that disk; 0 = no check.
+	PullMinFree int64
 
 	// Reach defaults to ReachAuto.
 	Reach Reach
@@ -89,11 +91,6 @@ var (
 	// digestGrammar is also that of an engine's ids.
 	digestGrammar = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
-
-// defaultDrop is the contract's list of capabilities no sandbox needs (contract 02 §1).
-var defaultDrop = []string{
-	"AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_TIME", "SYS_TTY_CONFIG",
-}
 
 // withDefaults fills in what was left out and returns every violation at once.
 func (o Options) withDefaults() (Options, error) {
@@ -133,15 +130,23 @@ func (o Options) withDefaults() (Options, error) {
 	if err := o.Ports.Check(); err != nil {
 		reject("docker.port_range_min and docker.port_range_max: %v", err)
 	}
+	if o.NetworkMode == networkHost && o.Hardening.OCIRuntime != "" {
+		reject("secure_runtime needs a network apart from the host's, which it cannot share; set docker.network_mode to \"bridge\"")
+	}
+	switch o.PullPolicy {
+	case "":
+		o.PullPolicy = PullMissing
+	case PullMissing, PullAlways, PullNever:
+	default:
+		reject("docker.pull_policy %q: want \"missing\", \"always\" or \"never\"", o.PullPolicy)
+	}
 	if o.ExecdImage == "" {
 		reject("runtime.execd_image is required")
 	}
 
 	o.APITimeout = orDefault(o.APITimeout, 180*time.Second)
-	o.PidsLimit = orDefault(o.PidsLimit, 4096)
-	if o.DropCapabilities == nil {
-		o.DropCapabilities = defaultDrop
-	}
+	o.PullTimeout = orDefault(o.PullTimeout, 30*time.Minute)
+	o.MaxPulls = orDefault(o.MaxPulls, 3)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -63,6 +63,7 @@ const (
 	reasonRateLimited  pullReason = "rate_limited"
 	reasonPlatform     pullReason = "platform"
 	reasonDiskFull     pullReason = "disk_full"
+	reasonPolicy       pullReason = "policy"
 	reasonNetwork      pullReason = "network"
 	reasonTimeout      pullReason = "timeout"
 	reasonUnknown      pullReason = "unknown"
@@ -79,6 +80,8 @@ func (r pullReason) hint() string {
 		return "the registry limits the rate of pulls; try again later or pass image.auth."
 	case reasonDiskFull:
 		return "the engine's disk is full; the operator has to make room."
+	case reasonPolicy:
+		return "it is not on the engine, and this server pulls none; the operator has to load it."
 	case reasonNetwork:
 		return "the registry cannot be reached from the engine; try again, or load the image on the engine's host."
 	case reasonTimeout:

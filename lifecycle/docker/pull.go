@@ -23,6 +23,7 @@ type puller struct {
 	runtime *Runtime
 	slots   chan struct{}
 	timeout time.Duration // of one download
+	disk    diskFloor
 
 	mu      sync.Mutex
 	flights map[string]*flight
@@ -37,7 +38,7 @@ type flight struct {
 }
 
 func newPuller(r *Runtime) *puller {
-	return &puller{runtime: r, slots: make(chan struct{}, maxPulls), timeout: pullTimeout, flights: make(map[string]*flight)}
+	return &puller{runtime: r, slots: make(chan struct{}, r.opts.MaxPulls), timeout: r.opts.PullTimeout, flights: make(map[string]*flight)}
 }
 
 // pull downloads i. platform is empty or "os/arch". The error is typed, or the caller's
@@ -88,11 +89,6 @@ func (p *puller) pull(ctx context.Context, i image.Reference, platform string, l
 	}
 }
 
-const (
-	maxPulls    = 3 // at once
-	pullTimeout = 30 * time.Minute
-)
-
 // pullAttempts and pullPause are for failures on the way to the registry; an answer of
 // the registry is final.
 const (
@@ -106,6 +102,10 @@ func (p *puller) download(ctx context.Context, i image.Reference, platform strin
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
 		return pullError(reasonTimeout, i, ctx.Err())
+	}
+	if err := p.disk.check(); err != nil {
+		p.runtime.log.Error("no image is pulled until the engine's disk has room", "image", i.Name, "error", err)
+		return pullError(reasonDiskFull, i, err)
 	}
 	pauses := backoff.Backoff{First: pullPause, Most: pullAttempts * pullPause}
 	for attempt := 1; ; attempt++ {

@@ -7,14 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/google/uuid"
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hardening"
 	"github.com/opensandbox-edge/edge/lifecycle/docker/hostport"
 	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
@@ -25,7 +24,7 @@ type Runtime struct {
 	engine  *engine
 	log     *slog.Logger
 	meter   *meter
-	profile profile // the part of HostConfig that is the same for all sandboxes
+	profile hardening.Profile
 	execd   *execdSource
 	pulls   *puller
 
@@ -52,7 +51,7 @@ func New(ctx context.Context, opts Options) (*Runtime, error) {
 	if err != nil {
 		return nil, fmt.Errorf("docker runtime: %w", err)
 	}
-	profile, err := newProfile(opts)
+	profile, err := hardening.New(opts.Hardening)
 	if err != nil {
 		return nil, fmt.Errorf("docker runtime: %w", err)
 	}
@@ -107,22 +106,22 @@ func (r *Runtime) checkEngine(ctx context.Context) error {
 	if err != nil {
 		return engineError(ctx, err, codeInitialization, "asking about itself")
 	}
-	r.profile.logConfig = logConfig(info.LoggingDriver)
-	if _, known := info.Runtimes[r.opts.OCIRuntime]; known || r.opts.OCIRuntime == "" {
-		return nil
+	unenforced, err := r.profile.Check(info)
+	if err != nil {
+		return apierror.New(http.StatusServiceUnavailable, codeInitialization, "%v", err).Because(err)
 	}
-	names := make([]string, 0, len(info.Runtimes))
-	for name := range info.Runtimes {
-		names = append(names, name)
+	if len(unenforced) > 0 {
+		r.log.Warn("the engine cannot limit everything: sandboxes have no bound of their own for these", "unlimited", unenforced)
 	}
-	slices.Sort(names)
-	return apierror.New(http.StatusServiceUnavailable, codeInitialization,
-		"The engine has no OCI runtime %q (secure_runtime.docker_runtime); it has: %s.", r.opts.OCIRuntime, strings.Join(names, ", "))
+	if r.pulls.disk, err = newDiskFloor(r.engine.local(), info.DockerRootDir, r.opts.PullMinFree); err != nil {
+		r.log.Warn("the engine's disk cannot be seen from here: pulls begin however full it is (docker.pull_min_free)", "error", err)
+	}
+	return nil
 }
 
 // prepareExecd fills the volume now if that needs no download, else in the background.
 func (r *Runtime) prepareExecd(ctx context.Context) {
-	err := r.execd.ensure(ctx, pullNever)
+	err := r.execd.ensure(ctx, PullNever)
 	if err == nil {
 		r.background.Go(func() { _ = r.findReach(r.life) }) // the next create waits for it
 		return
@@ -133,7 +132,7 @@ func (r *Runtime) prepareExecd(ctx context.Context) {
 	}
 	r.log.Warn("the execd image is not on the engine; pulling it", "image", r.opts.ExecdImage)
 	r.background.Go(func() {
-		if err := r.execd.ensure(r.life, pullMissing); err != nil && r.life.Err() == nil {
+		if err := r.execd.ensure(r.life, PullMissing); err != nil && r.life.Err() == nil {
 			r.log.Error("no sandbox can be created until the execd image is there: build it with `make images` or pull it",
 				"image", r.opts.ExecdImage, "error", err)
 		}

@@ -48,7 +48,7 @@ func New(o Options) (Profile, error) {
 	p.ulimits, err = readUlimits(o.Ulimits)
 	key("ulimits", err)
 	key("extra_hosts", checkHosts(o.ExtraHosts))
-	key("dns", checkServers(o.DNS))
+	key("dns_servers", checkServers(o.DNS))
 	key("dns_search", checkWords(o.DNSSearch))
 	key("dns_options", checkWords(o.DNSOptions))
 	for name, n := range map[string]int64{

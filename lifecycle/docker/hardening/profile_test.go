@@ -88,7 +88,7 @@ func TestEveryViolationIsNamedAtOnce(t *testing.T) {
 		SeccompProfile: "{", Tmpfs: []string{"tmp"}, Ulimits: []string{"files=3"}, ExtraHosts: []string{"db"}, DNS: []string{"dns.example"},
 		DNSSearch: []string{"a b"}, DNSOptions: []string{"a\nnameserver 6.6.6.6"}, ShmBytes: -1, StorageBytes: -1, DefaultMemory: -1, DefaultNanoCPUs: -1,
 	})
-	for _, key := range []string{"seccomp_profile", "tmpfs", "ulimits", "extra_hosts", "dns", "dns_search", "dns_options", "shm_size", "storage_size", "default_limits.memory", "default_limits.cpu"} {
+	for _, key := range []string{"seccomp_profile", "tmpfs", "ulimits", "extra_hosts", "dns_servers", "dns_search", "dns_options", "shm_size", "storage_size", "default_limits.memory", "default_limits.cpu"} {
 		require.ErrorContains(t, err, "docker."+key+":")
 	}
 }
