@@ -62,6 +62,8 @@ var (
 		"The sandbox answered with a redirect out of its own route. It was withheld because the client could take its credentials along.")
 	errConnection = apierror.New(http.StatusBadGateway, CodeConnectionFailed,
 		"No connection to this port of the sandbox. Check that a process listens on it, on all addresses.")
+	errPortOutOfReach = apierror.New(http.StatusBadGateway, CodeConnectionFailed,
+		"This server does not connect to that port of the sandbox. Ask the endpoint API for the port's address, which leads there by way of execd.")
 	errBrokenAnswer = apierror.New(http.StatusBadGateway, CodeConnectionFailed,
 		"The sandbox closed the connection or sent no valid HTTP answer.")
 	errTimeout = apierror.New(http.StatusGatewayTimeout, CodeResponseTimeout,

@@ -24,7 +24,11 @@ func (x *exchange) ready() error {
 		return err
 	}
 	addr, ok := x.entry.Dial(x.route.Port)
-	if !ok {
+	switch {
+	case ok:
+	case x.entry.SharesHost, len(x.entry.Published) > 0:
+		return errPortOutOfReach
+	default:
 		return x.notReady()
 	}
 	x.addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())

@@ -1,6 +1,8 @@
 package ingress_test
 
 import (
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,4 +45,21 @@ func TestASandboxThatTakesNoRequestsSaysWhy(t *testing.T) {
 	require.Equal(t, 404, res.StatusCode)
 	require.Equal(t, "KUBERNETES::SANDBOX_NOT_FOUND", code(t, body))
 	require.Zero(t, e.touches.Load(), "nothing was granted")
+}
+
+// On the host's network every port of the machine is there, and only the sandbox's own are
+// dialled (threat row K2): not the admin endpoint, the engine, nor this server.
+func TestPortsOfTheHostAreNotDialled(t *testing.T) {
+	e := newEdge(t)
+	addr, accepted := rawBackend(t, "")
+	service := addr.(*net.TCPAddr).AddrPort()
+	e.publish(t, lifecycle.Entry{ID: id, State: lifecycle.Running, SharesHost: true}, addr, 44772)
+	for _, port := range []string{strconv.Itoa(int(service.Port())), "2019", "2375", "6379", "22", "8080", "443"} {
+		for _, f := range forms(port) {
+			res, body := e.do(t, f.request(t, e, "GET", "/", nil))
+			require.Equal(t, 502, res.StatusCode, port)
+			require.Equal(t, ingress.CodeConnectionFailed, code(t, body), port)
+		}
+	}
+	require.Zero(t, accepted())
 }

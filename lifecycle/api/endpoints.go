@@ -6,6 +6,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/internal/wire"
+	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/api/address"
 	"github.com/opensandbox-edge/edge/lifecycle/api/decode"
 )
@@ -26,6 +27,15 @@ func (h *Handler) noProxy(_ http.ResponseWriter, r *request) error {
 		return h.service.NotFound(id)
 	}
 	return notFound()
+}
+
+// throughExecd tells whether execd is dialled and the port is not: on the host's network, and
+// where the engine publishes execd's port because addresses cannot be reached. Such a port
+// is execd's to forward.
+func throughExecd(e *lifecycle.Entry, port uint16) bool {
+	_, dialled := e.Dial(port)
+	_, known := e.Dial(wire.PortExecd)
+	return known && !dialled
 }
 
 func errPort() error {
@@ -53,8 +63,9 @@ func (h *Handler) endpointOf(w http.ResponseWriter, r *request) error {
 		Port:      asked.port,
 		Base:      base,
 		Prefix:    r.prefix,
-		Published: entry.Published,
-		Secured:   entry.SecureSum != nil,
+		Published: entry.Published, SharesHost: entry.SharesHost,
+		ThroughExecd: throughExecd(entry, asked.port),
+		Secured:      entry.SecureSum != nil,
 	}
 	if asked.viaServer {
 		target.Via = address.ViaServer

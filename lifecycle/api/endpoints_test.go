@@ -83,6 +83,49 @@ func TestEndpointOfPublishedPorts(t *testing.T) {
 	require.Equal(t, `{"endpoint":"10.1.1.1:40001/proxy/3000","headers":{"X-EXECD-ACCESS-TOKEN":"`+token+`"}}`, w.Body.String(), "execd forwards, and asks for its token")
 }
 
+// Ports that this server does not dial are execd's to forward: on the host's network, and
+// where container addresses are out of reach.
+func TestEndpointThroughExecd(t *testing.T) {
+	for name, entry := range map[string]lifecycle.Entry{
+		"host":        {SharesHost: true},
+		"unreachable": {},
+	} {
+		e := newEdge(t)
+		entry.ID, entry.State = id, lifecycle.Running
+		entry.Published = map[uint16]netip.AddrPort{44772: netip.MustParseAddrPort("127.0.0.1:40001")}
+		_, err := e.service.directory.Publish(entry)
+		require.NoError(t, err)
+		withToken := `","headers":{"X-EXECD-ACCESS-TOKEN":"` + token + `"}}`
+		for path, want := range map[string]string{
+			"/endpoints/44772":                      "/proxy/44772" + withToken,
+			"/endpoints/3000":                       "/proxy/44772/proxy/3000" + withToken,
+			"/endpoints/18080":                      "/proxy/44772/proxy/18080" + withToken,
+			"/endpoints/3000?use_server_proxy=true": "/proxy/44772/proxy/3000" + withToken,
+		} {
+			w := e.do("GET", "/v1/sandboxes/"+id+path, "")
+			require.Equal(t, 200, w.Code, name)
+			require.Contains(t, w.Body.String(), "/sandboxes/"+id+want, name)
+		}
+	}
+}
+
+// A sandbox that takes no requests keeps its endpoints: they lead through this server,
+// which says what is wrong where a published port would hang (contract 02 §21.31).
+func TestEndpointOfASandboxThatTakesNoRequests(t *testing.T) {
+	for _, state := range []lifecycle.State{lifecycle.Paused, lifecycle.Terminated, lifecycle.Failed, lifecycle.Pending, lifecycle.Stopping} {
+		e := newEdge(t, func(o *api.Options) { o.Addresses.PublishedHost = "10.1.1.1" })
+		_, err := e.service.directory.Publish(lifecycle.Entry{ID: id, State: state, Published: map[uint16]netip.AddrPort{
+			44772: netip.MustParseAddrPort("127.0.0.1:40001"),
+		}})
+		require.NoError(t, err)
+		for _, port := range []string{"44772", "8080", "18080", "3000"} {
+			w := e.do("GET", "/v1/sandboxes/"+id+"/endpoints/"+port, "")
+			require.Equal(t, 200, w.Code, state)
+			require.Contains(t, w.Body.String(), `"endpoint":"edge.example.com:8080/v1/sandboxes/`+id+`/proxy/`+port+`"`, state)
+		}
+	}
+}
+
 func TestEndpointWithoutToken(t *testing.T) {
 	e := newEdge(t)
 	_, err := e.service.directory.Publish(lifecycle.Entry{ID: "adopted", State: lifecycle.Paused, Address: netip.MustParseAddr("172.17.0.8")})

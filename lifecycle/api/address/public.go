@@ -2,7 +2,9 @@ package address
 
 import (
 	"net"
+	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/opensandbox-edge/edge/ingress/route"
@@ -15,19 +17,36 @@ const outward = "192.0.2.1:9"
 // PublicHost is the host on which ports published by the engine are reached, for
 // Config.PublishedHost (contract 02 §7.3): server.eip without its port and path; else
 // server.host unless it is a wildcard; else docker.host_ip when this process runs in a
-// container, or the address that leads out of this machine; else loopback.
+// container, or the address that leads out of this machine; else loopback. In a container
+// loopback is the container's own, so docker.host_ip goes before that as well.
 func PublicHost(eip, serverHost, hostIP string) string {
+	return publicHost(eip, serverHost, hostIP, InContainer(), outwardHost)
+}
+
+func publicHost(eip, serverHost, hostIP string, contained bool, outwardHost func() string) string {
 	if a, _, ok := route.SplitAddress(strings.TrimSpace(eip)); ok {
 		return a.Host
 	}
-	switch host := strings.Trim(serverHost, "[] "); host {
-	case "", "0.0.0.0", "::":
+	host := strings.Trim(serverHost, "[] ")
+	inside := contained && hostIP != ""
+	switch {
+	case host == "", host == "0.0.0.0", host == "::":
+	case inside && isLoopback(host):
 	default:
 		return host
 	}
-	if hostIP != "" && inContainer() {
-		return hostIP
+	if inside {
+		return strings.Trim(hostIP, "[]")
 	}
+	return outwardHost()
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+}
+
+func outwardHost() string {
 	conn, err := net.Dial("udp4", outward)
 	if err != nil {
 		return "127.0.0.1" // no route out: whoever asks is on this machine
@@ -39,7 +58,21 @@ func PublicHost(eip, serverHost, hostIP string) string {
 	return "127.0.0.1"
 }
 
-func inContainer() bool {
-	_, err := os.Stat("/.dockerenv")
-	return err == nil
+// containedVar overrides what is found out about containers, with a Boolean.
+const containedVar = "OPENSANDBOX_IN_CONTAINER"
+
+// InContainer tells whether this process runs in a container of Docker or Podman, where
+// the engine's host is another one than its own.
+func InContainer() bool {
+	return inContainer(os.Getenv, func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
+}
+
+func inContainer(getenv func(string) string, exists func(string) bool) bool {
+	if said, err := strconv.ParseBool(getenv(containedVar)); err == nil {
+		return said
+	}
+	return exists("/.dockerenv") || exists("/run/.containerenv")
 }

@@ -23,6 +23,11 @@ type Target struct {
 	Prefix    string // mount the request came through, "" or "/v1"; an eip leaves it out
 	// Published are the host addresses of the sandbox's published ports, if any.
 	Published map[uint16]netip.AddrPort
+	// SharesHost tells that its ports are the host's own, and Published are execd's and those
+	// that this server dials.
+	SharesHost bool
+	// ThroughExecd tells that this server reaches the sandbox's execd and not this port.
+	ThroughExecd bool
 	// Secured tells that the sandbox demands access verification, which only a way through
 	// this server can give.
 	Secured bool
@@ -55,6 +60,18 @@ func (c Config) Resolve(t Target) (Endpoint, error) {
 	if bare(c.EIP) != "" {
 		t.Prefix = "" // an eip may have a path, and says all that stands before a route
 	}
+	if t.Via == ViaConfigured && !t.Secured && c.Gateway == nil {
+		if value, throughExecd, ok := c.published(t); ok {
+			return Endpoint{Value: value, ToExecd: throughExecd || t.Port == wire.PortExecd}, nil
+		}
+	}
+	if t.ThroughExecd && t.Signature == "" { // the signature of one port must not open execd
+		forwarded := "/proxy/" + t.port()
+		t.Port, t.ThroughExecd = wire.PortExecd, false
+		e, err := c.Resolve(t)
+		e.Value += forwarded
+		return e, err
+	}
 	e := Endpoint{Value: t.proxyRoute(), ToExecd: t.Port == wire.PortExecd}
 	if c.Gateway != nil {
 		e.Headers = c.Gateway.headers(t)
@@ -64,11 +81,6 @@ func (c Config) Resolve(t Target) (Endpoint, error) {
 		value, err := c.Gateway.address(t)
 		e.Value = value
 		return e, err
-	}
-	if t.Via == ViaConfigured && !t.Secured {
-		if value, throughExecd, ok := c.published(t); ok {
-			e.Value, e.ToExecd = value, throughExecd || t.Port == wire.PortExecd
-		}
 	}
 	return e, nil
 }
@@ -104,17 +116,24 @@ func (c Config) published(t Target) (value string, throughExecd, ok bool) {
 	if c.PublishedHost == "" {
 		return "", false, false
 	}
+	if t.SharesHost && t.Port != wire.PortExecd {
+		return c.hostPort(t.Port), false, len(t.Published) > 0
+	}
 	if web, found := t.Published[wire.PortWeb]; found && t.Port == wire.PortWeb {
-		return c.hostPort(web), false, true
+		return c.hostPort(web.Port()), false, true
 	}
-	if execd, found := t.Published[wire.PortExecd]; found {
-		return c.hostPort(execd) + "/proxy/" + t.port(), true, true
+	execd, found := t.Published[wire.PortExecd]
+	switch {
+	case !found:
+		return "", false, false
+	case t.SharesHost:
+		return c.hostPort(execd.Port()), true, true
 	}
-	return "", false, false
+	return c.hostPort(execd.Port()) + "/proxy/" + t.port(), true, true
 }
 
-func (c Config) hostPort(at netip.AddrPort) string {
-	return net.JoinHostPort(strings.Trim(bare(c.PublishedHost), "[]"), strconv.Itoa(int(at.Port())))
+func (c Config) hostPort(port uint16) string {
+	return net.JoinHostPort(strings.Trim(bare(c.PublishedHost), "[]"), strconv.Itoa(int(port)))
 }
 
 // address writes the gateway's address of a target.
