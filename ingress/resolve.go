@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
@@ -24,11 +25,10 @@ func (x *exchange) ready() error {
 		return err
 	}
 	addr, ok := x.entry.Dial(x.route.Port)
-	switch {
-	case ok:
-	case x.entry.SharesHost, len(x.entry.Published) > 0:
-		return errPortOutOfReach
-	default:
+	if !ok {
+		if _, known := x.entry.Dial(wire.PortExecd); known || x.entry.SharesHost {
+			return errPortOutOfReach
+		}
 		return x.notReady()
 	}
 	x.addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())

@@ -138,7 +138,7 @@ func TestWaitingEndsWhenTheSandboxDoes(t *testing.T) {
 		"deleted": {func(_ *testing.T, w *waiting) { w.Remove(id, lifecycle.ErrGone) }, 404, "refused"},
 		"no such port": {func(t *testing.T, w *waiting) {
 			w.sandbox(t, id, answerBody, 9090)
-		}, 502, "ended"},
+		}, 503, "ended"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWaiting(t, nil, func(o *ingress.Options) { o.Wait = time.Hour })
