@@ -15,6 +15,7 @@ import (
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/api"
+	"github.com/opensandbox-edge/edge/lifecycle/diagnostics"
 	"github.com/opensandbox-edge/edge/lifecycle/feed"
 	"github.com/opensandbox-edge/edge/lifecycle/store"
 )
@@ -99,6 +100,9 @@ func (l *lifecycleSource) news() (time.Duration, bool) { return l.Directory().Ev
 
 func (l *lifecycleSource) api(o api.Options) (*api.Handler, error) {
 	o.Service = l.Service
+	if d, ok := l.runtime.(diagnostics.Diagnoser); ok {
+		o.Diagnostics = diagnostics.New(l.Service, d, o.Log)
+	}
 	return api.New(o)
 }
 

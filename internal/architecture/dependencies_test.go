@@ -42,13 +42,14 @@ var mayImport = map[string][]string{
 
 	// The control plane knows neither HTTP routes nor Caddy.
 	"lifecycle":             {},
-	"lifecycle/docker":      {"lifecycle"},
+	"lifecycle/diagnostics": {"lifecycle"},
+	"lifecycle/docker":      {"lifecycle", "lifecycle/diagnostics"},
 	"lifecycle/store":       {"lifecycle"},
 	"lifecycle/renew":       {"lifecycle"},
 	"lifecycle/feed":        {"lifecycle", "auth", "ingress/route"},
 	"lifecycle/runtimefake": {"lifecycle"},
 	"lifecycle/runtimetest": {"lifecycle"},
-	"lifecycle/api":         {"lifecycle", "auth", "ingress/route", "ingress/sign"},
+	"lifecycle/api":         {"lifecycle", "lifecycle/diagnostics", "auth", "ingress/route", "ingress/sign"},
 
 	// The client's side of HTTP/1.1 knows no sandboxes.
 	"ingress/guard":    {},
@@ -87,6 +88,7 @@ var mayImport = map[string][]string{
 		"internal/extendedconnect",
 		"lifecycle",
 		"lifecycle/api",
+		"lifecycle/diagnostics",
 		"lifecycle/docker",
 		"lifecycle/feed",
 		"lifecycle/renew",

@@ -37,6 +37,9 @@ type Options struct {
 	// as it has to be without an API key (threat W2).
 	CORS *auth.CORS
 
+	// Diagnostics makes reports; nil = the runtime has nothing to report.
+	Diagnostics Diagnostics
+
 	// Docs tells whether /docs, /redoc and /openapi.json are served.
 	Docs DocsMode
 }

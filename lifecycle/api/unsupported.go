@@ -22,11 +22,6 @@ func snapshotsUnsupported() error {
 		"This runtime does not support snapshots.")
 }
 
-func diagnosticsUnsupported() error {
-	return apierror.New(http.StatusNotImplemented, "DIAGNOSTICS_NOT_IMPLEMENTED",
-		"This runtime does not support diagnostics.")
-}
-
 func (h *Handler) pool(http.ResponseWriter, *request) error { return poolsUnsupported() }
 
 func (h *Handler) createPool(w http.ResponseWriter, r *request) error {
@@ -95,14 +90,3 @@ func (h *Handler) listSnapshots(_ http.ResponseWriter, r *request) error {
 }
 
 func (h *Handler) snapshot(http.ResponseWriter, *request) error { return snapshotsUnsupported() }
-
-func (h *Handler) diagnostics(_ http.ResponseWriter, r *request) error {
-	var problems decode.Problems
-	r.intBetween(&problems, "tail", 1, 10000, 100)
-	r.intBetween(&problems, "limit", 1, 500, 50)
-	r.intBetween(&problems, "event_limit", 1, 500, 20)
-	if err := problems.Err(); err != nil {
-		return err
-	}
-	return diagnosticsUnsupported()
-}

@@ -43,14 +43,6 @@ func TestFeaturesThisRuntimeLacks(t *testing.T) {
 		{"GET", "/snapshots?pageSize=0", "", 422, "SANDBOX::INVALID_PARAMETER"},
 		{"GET", "/snapshots/s", "", 501, "SNAPSHOT::NOT_IMPLEMENTED"},
 		{"DELETE", "/snapshots/s", "", 501, "SNAPSHOT::NOT_IMPLEMENTED"},
-
-		{"GET", "/sandboxes/x/diagnostics/logs?scope=", "", 501, "DIAGNOSTICS_NOT_IMPLEMENTED"},
-		{"GET", "/sandboxes/x/diagnostics/logs?tail=0", "", 422, "SANDBOX::INVALID_PARAMETER"},
-		{"GET", "/sandboxes/x/diagnostics/events?limit=501", "", 422, "SANDBOX::INVALID_PARAMETER"},
-		{"GET", "/sandboxes/x/diagnostics/events", "", 501, "DIAGNOSTICS_NOT_IMPLEMENTED"},
-		{"GET", "/sandboxes/x/diagnostics/inspect", "", 501, "DIAGNOSTICS_NOT_IMPLEMENTED"},
-		{"GET", "/sandboxes/x/diagnostics/summary?event_limit=x", "", 422, "SANDBOX::INVALID_PARAMETER"},
-		{"GET", "/sandboxes/x/diagnostics/summary", "", 501, "DIAGNOSTICS_NOT_IMPLEMENTED"},
 	} {
 		for _, mount := range []string{"", "/v1"} {
 			t.Run(tc.method+" "+mount+tc.path, func(t *testing.T) {

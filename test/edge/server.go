@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -243,6 +244,9 @@ func (s *Server) RemoveContainers(ctx context.Context) error {
 		return err
 	}
 	_, err = s.docker(ctx, append([]string{"rm", "-fv"}, ids...)...)
+	if err != nil && strings.Contains(err.Error(), "is already in progress") {
+		return nil // the engine finishes what the killed server had begun
+	}
 	return err
 }
 

@@ -31,7 +31,9 @@ type Operation struct {
 	Optional    bool   // the body may be left out
 	Patch       bool   // the body may also be application/merge-patch+json
 	Success     int
-	Answer      string // schema name of the success body; "" = empty, "text/html" = a page
+	Answer      string // schema name of the success body; "" = empty; or a media type of text
+	Plain       bool   // the answer may also be plain text
+	Headers     []Parameter
 	Errors      []int
 	Root        bool // served at the root alone, not under /v1
 	Public      bool // needs no key; implies Root
@@ -134,15 +136,21 @@ func (o Operation) parameters() []object {
 	for _, q := range o.Query {
 		out = append(out, object{"name": q.Name, "in": "query", "description": q.Description, "schema": q.Schema})
 	}
+	for _, h := range o.Headers {
+		out = append(out, object{"name": h.Name, "in": "header", "description": h.Description, "schema": h.Schema})
+	}
 	return out
 }
 
 func (o Operation) responses() object {
 	success := object{"description": "Success."}
-	switch o.Answer {
-	case "":
-	case "text/html":
-		success["content"] = object{o.Answer: object{"schema": object{"type": "string"}}}
+	text := object{"schema": object{"type": "string"}}
+	switch {
+	case o.Answer == "":
+	case strings.HasPrefix(o.Answer, "text/"):
+		success["content"] = object{o.Answer: text}
+	case o.Plain:
+		success["content"] = object{"application/json": object{"schema": ref(o.Answer)}, "text/plain": text}
 	default:
 		success["content"] = object{"application/json": object{"schema": ref(o.Answer)}}
 	}

@@ -6,7 +6,6 @@ var (
 		{"pageSize", "Items per page.", object{"type": "integer", "minimum": 1, "maximum": 200, "default": 20}},
 	}
 	tailQuery = Parameter{"tail", "Log lines to return.", object{"type": "integer", "minimum": 1, "maximum": 10000}}
-	scope     = Parameter{"scope", "What to collect.", object{"type": "string"}}
 	eventsMax = object{"type": "integer", "minimum": 1, "maximum": 500}
 )
 
@@ -15,8 +14,12 @@ const one = "/sandboxes/{sandboxId}"
 var sandboxes = []Operation{
 	{
 		Method: "POST", Path: "/sandboxes", ID: "createSandbox", Tag: "Sandboxes", Summary: "Create a sandbox",
-		Description: "Answers once the sandbox is usable.",
-		Body:        "CreateSandboxRequest", Success: 202, Answer: "CreateSandboxResponse", Errors: []int{400, 404, 409, 413, 422},
+		Description: "Answers once the sandbox is usable. With Prefer: respond-async it answers at once with a sandbox that is Pending: its endpoints resolve, requests into it wait, and its status tells how it goes on.",
+		Headers: []Parameter{
+			{"Prefer", "respond-async: answer before the sandbox is usable.", object{"type": "string"}},
+			{"Idempotency-Key", "A text of your choice, such as a UUID. A request that comes again with the same key and body gives the same sandbox; with another body it is refused. Keys are remembered for 24 hours.", object{"type": "string", "minLength": 1, "maxLength": 255}},
+		},
+		Body: "CreateSandboxRequest", Success: 202, Answer: "CreateSandboxResponse", Errors: []int{400, 404, 409, 413, 422},
 	},
 	{
 		Method: "GET", Path: "/sandboxes", ID: "listSandboxes", Tag: "Sandboxes", Summary: "List sandboxes",
@@ -87,24 +90,33 @@ var snapshots = []Operation{
 	},
 }
 
+const scoped = "With a scope the answer is a JSON descriptor, without one it is plain text (deprecated)."
+
+func scope(known string) Parameter {
+	return Parameter{"scope", "What to collect: " + known, object{"type": "string"}}
+}
+
 var diagnostics = []Operation{
 	{
 		Method: "GET", Path: one + "/diagnostics/logs", ID: "getLogs", Tag: "Diagnostics", Summary: "Collect logs",
-		Query: []Parameter{scope, tailQuery}, Success: 200, Answer: "Diagnostics", Errors: []int{404, 422, 501},
+		Description: scoped,
+		Query:       []Parameter{scope("container or all."), tailQuery, {"since", "Only lines that are younger: 30s, 10m, 2h or 1d.", object{"type": "string"}}},
+		Success:     200, Answer: "Diagnostics", Plain: true, Errors: []int{400, 404, 422, 501},
 	},
 	{
 		Method: "GET", Path: one + "/diagnostics/events", ID: "getEvents", Tag: "Diagnostics", Summary: "Collect events",
-		Query:   []Parameter{scope, {"limit", "Events to return.", eventsMax}},
-		Success: 200, Answer: "Diagnostics", Errors: []int{404, 422, 501},
+		Description: scoped,
+		Query:       []Parameter{scope("runtime, lifecycle or all."), {"limit", "Events to return.", eventsMax}},
+		Success:     200, Answer: "Diagnostics", Plain: true, Errors: []int{400, 404, 422, 501},
 	},
 	{
 		Method: "GET", Path: one + "/diagnostics/inspect", ID: "inspectSandbox", Tag: "Diagnostics", Summary: "Inspect the backend object",
-		Success: 200, Answer: "Diagnostics", Errors: []int{404, 501},
+		Success: 200, Answer: "text/plain", Errors: []int{404, 501},
 	},
 	{
 		Method: "GET", Path: one + "/diagnostics/summary", ID: "getSummary", Tag: "Diagnostics", Summary: "Collect everything",
 		Query:   []Parameter{tailQuery, {"event_limit", "Events to return.", eventsMax}},
-		Success: 200, Answer: "Diagnostics", Errors: []int{404, 422, 501},
+		Success: 200, Answer: "text/plain", Errors: []int{404, 422, 501},
 	},
 }
 

@@ -114,7 +114,8 @@ var schemas = object{
 	"SnapshotList": schema(object{"items": list("Snapshot"), "pagination": ref("Pagination")}, "items", "pagination"),
 	"Diagnostics": schema(object{
 		"sandboxId": text("Sandbox id."), "kind": text("logs or events."), "scope": text("What was collected."), "delivery": text("inline or url."),
-		"contentType": text("Type of the content."), "content": text("The text."), "truncated": truth("Whether some is missing."), "warnings": texts("Gaps."),
+		"contentType": text("Type of the content."), "content": text("The text."), "contentLength": whole(0, "Bytes of the content."),
+		"truncated": truth("Whether some is missing."), "warnings": texts("Gaps."),
 	}, "sandboxId", "kind", "scope", "delivery", "contentType", "truncated"),
 	"Capacity": schema(object{
 		"bufferMax": whole(0, "Most idle pods."), "bufferMin": whole(0, "Fewest idle pods."), "poolMax": whole(0, "Most pods."), "poolMin": whole(0, "Fewest pods."),
