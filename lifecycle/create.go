@@ -169,7 +169,7 @@ func (s *Service) spec(r Record, c checked) Spec {
 	spec := Spec{
 		ID: r.ID, Image: r.Image, ImageAuth: c.request.ImageAuth, Platform: r.Platform,
 		Entrypoint: r.Entrypoint, Env: c.request.Env, Metadata: r.Metadata,
-		Limits: c.limits, Timeout: c.request.Timeout, RenewValue: c.access.value,
+		Limits: c.limits, Volumes: c.request.Volumes, Timeout: c.request.Timeout, RenewValue: c.access.value,
 		RenewMax: c.access.max, IdleTimeout: c.access.idle, SecureAccess: r.SecureAccess,
 	}
 	if r.ExecdToken {

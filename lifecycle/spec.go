@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle/volume"
 	"github.com/opensandbox-edge/edge/secret"
 )
 
@@ -32,7 +33,8 @@ type CreateRequest struct {
 	// and the service answers 400 naming the member rather than drop a wish.
 	NetworkPolicy   bool
 	CredentialProxy bool
-	Volumes         bool
+
+	Volumes []volume.Volume
 }
 
 // RegistryAuth is the login for one image pull. It is used once and never stored.
@@ -68,6 +70,7 @@ type Spec struct {
 	Env        []EnvVar
 	Metadata   map[string]string
 	Limits     Limits
+	Volumes    []volume.Volume
 	Timeout    time.Duration // 0 = manual cleanup; creation-time expiry labels come from it
 	RenewValue string        // trimmed text of extensions["access.renew.extend.seconds"]; "" = absent
 	// RenewMax and IdleTimeout are Record's.

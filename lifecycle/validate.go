@@ -143,12 +143,7 @@ func (s *Service) checkImage(c *checked, _ time.Time) error {
 	return nil
 }
 
-func (s *Service) checkVolumes(c *checked, _ time.Time) error {
-	if c.request.Volumes {
-		return invalid("volumes are not supported by this server.")
-	}
-	return nil
-}
+
 
 func (s *Service) checkWindows(c *checked, _ time.Time) error {
 	if p := c.request.Platform; p != nil && p.OS == "windows" {

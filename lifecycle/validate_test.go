@@ -10,6 +10,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/runtimefake"
+	"github.com/opensandbox-edge/edge/lifecycle/volume"
 )
 
 type change = func(*lifecycle.CreateRequest)
@@ -83,7 +84,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"secure access", func(r *lifecycle.CreateRequest) { r.SecureAccess = true }, 400, parameter, "secureAccess"},
 		{"network policy", func(r *lifecycle.CreateRequest) { r.NetworkPolicy = true }, 400, parameter, "networkPolicy"},
 		{"credential proxy", func(r *lifecycle.CreateRequest) { r.CredentialProxy = true }, 400, parameter, "credentialProxy"},
-		{"volumes", func(r *lifecycle.CreateRequest) { r.Volumes = true }, 400, parameter, "volumes"},
+		{"volumes", mounts(volume.Volume{Name: "v"}), 400, parameter, "volumes"},
 		{"image path", image("../containers/x"), 400, parameter, "image.uri"},
 		{"image in upper case", image("UPPER/x"), 400, parameter, "image.uri"},
 		{"env name empty", env("", "v"), 400, parameter, "env"},
@@ -116,7 +117,8 @@ func TestOrderOfChecks(t *testing.T) {
 		func(r *lifecycle.CreateRequest) {
 			r.Extensions = map[string]string{"access.renew.extend.seconds": "1", "poolRef": "p"}
 			r.SnapshotID, r.Entrypoint = "s", nil
-			r.SecureAccess, r.NetworkPolicy, r.CredentialProxy, r.Volumes = true, true, true, true
+			r.SecureAccess, r.NetworkPolicy, r.CredentialProxy = true, true, true
+			r.Volumes = make([]volume.Volume, 1)
 		},
 	)
 	for _, step := range []struct {
@@ -134,7 +136,7 @@ func TestOrderOfChecks(t *testing.T) {
 		{parameter, "networkPolicy", func(r *lifecycle.CreateRequest) { r.NetworkPolicy = false }},
 		{parameter, "credentialProxy", func(r *lifecycle.CreateRequest) { r.CredentialProxy = false }},
 		{parameter, "image.uri", image("demo")},
-		{parameter, "volumes", func(r *lifecycle.CreateRequest) { r.Volumes = false }},
+		{parameter, "volumes", mounts()},
 		{parameter, "Windows", platform("linux", "arm64")},
 		{parameter, "env", env("A", "")},
 		{parameter, "resourceLimits.cpu", resource("cpu", "1")},

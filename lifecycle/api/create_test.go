@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/volume"
 )
 
 func TestCreateReadsEveryMember(t *testing.T) {
@@ -69,15 +70,27 @@ func TestCreateVariants(t *testing.T) {
 			"policy with proxy", with(`"network_policy":{"default_action":"deny","egress":[{"action":"allow","target":"pypi.org"}]},"credential_proxy":{"enabled":1}`),
 			func(t *testing.T, r lifecycle.CreateRequest) { require.True(t, r.NetworkPolicy && r.CredentialProxy) },
 		},
-		{"no volume", with(`"volumes":[]`), func(t *testing.T, r lifecycle.CreateRequest) { require.False(t, r.Volumes) }},
+		{"no volume", with(`"volumes":[]`), func(t *testing.T, r lifecycle.CreateRequest) { require.Empty(t, r.Volumes) }},
 		{
 			"volumes", with(`"volumes":[
 			{"name":"a","mountPath":"/a","host":{"path":"/srv"},"pvc":null,"readOnly":null},
-			{"name":"b","mount_path":"/b","host":{"path":"C:\\x"},"sub_path":"x"},
-			{"name":"c","mountPath":"/c","pvc":{"claim_name":"c","storageClass":null,"storage":null,"accessModes":null}},
+			{"name":"b","mount_path":"/b","host":{"path":"C:\\x"},"sub_path":"x","read_only":true},
+			{"name":"c","mountPath":"/c","pvc":{"claim_name":"c","storageClass":null,"storage":null,"accessModes":null,"deleteOnSandboxTermination":true}},
 			{"name":"d","mountPath":"/d","pvc":{"claimName":"d","storage":"1.5Gi","accessModes":["ReadWriteOnce"],"createIfNotExists":false}},
-			{"name":"e","mountPath":"/e","ossfs":{"bucket":"abc","endpoint":"x","accessKeyId":"i","accessKeySecret":"s","version":"1.0","options":["o"]}}]`),
-			func(t *testing.T, r lifecycle.CreateRequest) { require.True(t, r.Volumes) },
+			{"name":"e","mountPath":"/e","ossfs":{"bucket":"abc","endpoint":"x","accessKeyId":"i","accessKeySecret":"s","version":"1.0","options":["o"]}},
+			{"name":"f","mountPath":"/f","ossfs":{"bucket":"abc","endpoint":"x","accessKeyId":"i","accessKeySecret":"s"}}]`),
+			func(t *testing.T, r lifecycle.CreateRequest) {
+				require.Equal(t, []volume.Volume{
+					{Name: "a", MountPath: "/a", Host: &volume.Host{Path: "/srv"}},
+					{Name: "b", MountPath: "/b", SubPath: "x", ReadOnly: true, Host: &volume.Host{Path: `C:\x`}},
+					{Name: "c", MountPath: "/c", Claim: &volume.Claim{Name: "c", Create: true, DeleteWithSandbox: true}},
+					{Name: "d", MountPath: "/d", Claim: &volume.Claim{Name: "d", Storage: "1.5Gi", AccessModes: []string{"ReadWriteOnce"}}},
+				}, r.Volumes[:4])
+				o := r.Volumes[4].OSSFS
+				require.Equal(t, []any{"abc", "x", "1.0", []string{"o"}, "i", "s"},
+					[]any{o.Bucket, o.Endpoint, o.Version, o.Options, o.KeyID.Reveal(), o.KeySecret.Reveal()})
+				require.Equal(t, volume.OSSFS2, r.Volumes[5].OSSFS.Version)
+			},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -129,6 +142,7 @@ func TestCreateFieldRules(t *testing.T) {
 		volume(`"host":{"path":"/a"},"pvc":{"claimName":"c"}`):              "value_error body.volumes.0",
 		volume(`"host":{"path":"a"}`):                                       "string_pattern_mismatch body.volumes.0.host.path",
 		volume(`"host":{}`):                                                 "missing body.volumes.0.host.path",
+		with(`"volumes":[null]`):                                            "model_attributes_type body.volumes.0",
 		volume(`"pvc":{"claimName":"UP"}`):                                  "string_pattern_mismatch body.volumes.0.pvc.claimName",
 		volume(`"pvc":{"claimName":"` + strings.Repeat("a", 254) + `"}`):    "string_too_long body.volumes.0.pvc.claimName",
 		volume(`"pvc":{"claimName":"c","storage":"big"}`):                   "string_pattern_mismatch body.volumes.0.pvc.storage",
