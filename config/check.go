@@ -121,6 +121,13 @@ func checkListen(s string) string {
 	return ""
 }
 
+func checkPublishAddress(s string) string {
+	if addr, err := netip.ParseAddr(s); err != nil || addr.Zone() != "" || addr.IsMulticast() {
+		return "Input should be an IP address of the engine's host, without brackets or port."
+	}
+	return ""
+}
+
 func checkNetwork(s string) string {
 	if _, err := netip.ParsePrefix(s); err == nil || s == "unix" {
 		return ""

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -36,6 +37,12 @@ func (d *decoder) conflicts() {
 	}
 	if c.Runtime.Type == RuntimeDocker && c.Docker.NetworkMode != "host" && given("docker.host_mode_ports") {
 		warn("docker.host_mode_ports", "has no effect without docker.network_mode = \"host\"")
+	}
+	if c.Runtime.Type == RuntimeDocker && slices.Contains(c.Docker.HostModePorts, uint16(c.Server.Port)) {
+		warn("docker.host_mode_ports", "%d is the server's own port, which is never dialled for a sandbox", c.Server.Port)
+	}
+	if c.Docker.Publish && c.Docker.NetworkMode == "host" {
+		warn("docker.publish", "with network_mode = \"host\" the daemon of every sandbox listens on all addresses of the machine; clients are led there, past the server")
 	}
 	if c.Ingress.Mode != ModeGateway && given("ingress.public_port") {
 		warn("ingress.public_port", "has no effect without ingress.mode = \"gateway\"")

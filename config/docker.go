@@ -23,6 +23,7 @@ type DockerRuntime struct {
 	ShareRegistryAuth bool
 	PendingFailureTTL time.Duration // accepted and without effect
 	ExecdStartTimeout time.Duration
+	Network           DockerNetwork
 	Hardening         DockerHardening
 	Pull              DockerPull
 }
@@ -55,8 +56,8 @@ var dockerSection = Section{
 		{
 			Name: "host_ip", Kind: Text, Absent: "detected", check: checkHostName,
 			Sample: `"host.docker.internal"`,
-			Doc:    "Host name or address for endpoints when the server itself runs in a container and server.host is a wildcard, for example host.docker.internal.",
-			ZH:     "服务器自身运行在容器中且 server.host 为通配地址时，端点使用的主机名或地址，例如 host.docker.internal。",
+			Doc:    "Name or address of the engine's host when the server itself runs in a container, for example host.docker.internal: ports of the host are dialled there, and endpoints name it unless server.host is an address that others can reach.",
+			ZH:     "服务器自身运行在容器中时，引擎所在主机的名称或地址，例如 host.docker.internal：用于访问主机上的端口；server.host 不是外部可达的地址时，端点也使用它。",
 			at:     func(c *Config, _ int) any { return &c.Docker.HostIP },
 		},
 		{
@@ -81,8 +82,8 @@ var dockerSection = Section{
 		},
 		{
 			Name: "publish", Kind: Boolean, Default: false, NewKey: true,
-			Doc: "Publish sandbox ports on the host. Leave it off where the server can reach container addresses: traffic through the server is authenticated, published ports are not.",
-			ZH:  "在宿主机上发布沙箱端口。服务器能直接访问容器地址时请保持关闭：经由服务器的流量受到鉴权保护，发布的端口则没有。",
+			Doc: "Publish two ports of every sandbox on publish_address for clients, whose endpoints lead there. Leave it off unless they must go past the server: traffic through it is authenticated, published ports are not. The server's own way to sandboxes is reach.",
+			ZH:  "在 publish_address 上为客户端发布每个沙箱的两个端口，端点直接指向它们。除非客户端必须绕过服务器，否则请保持关闭：经由服务器的流量受到鉴权保护，发布的端口则没有。服务器自身的访问方式见 reach。",
 			at:  func(c *Config, _ int) any { return &c.Docker.Publish },
 		},
 		{
@@ -140,5 +141,5 @@ var dockerSection = Section{
 			ZH:  "新沙箱的守护进程必须在多少秒内应答，否则创建失败。",
 			at:  func(c *Config, _ int) any { return &c.Docker.ExecdStartTimeout },
 		},
-	}, dockerHardeningKeys, dockerPullKeys),
+	}, dockerNetworkKeys, dockerHardeningKeys, dockerPullKeys),
 }

@@ -105,6 +105,7 @@ var rules = []rule{
 		}
 		return "", ""
 	},
+	portRange,
 }
 
 func (d *decoder) crossFields() {

@@ -54,6 +54,8 @@ func TestConflicts(t *testing.T) {
 		{minimal + "[egress]\nimage = \"e:1\"\n", "egress.image: networkPolicy needs docker.network_mode"},
 		{minimal + "[server]\neip = \"https://api.example.com:8443/x\"\n[ingress]\nmode = \"gateway\"\ngateway = { address = \"*.sb.example.com\", route = { mode = \"wildcard\" } }\n", "ingress.gateway: *.sb.example.com and https://api.example.com:8443/x share a registrable domain"},
 		{minimal + "[ingress]\npublic_port = 1\n", "ingress.public_port: has no effect"},
+		{minimal + "[docker]\nhost_mode_ports = [9000, 8080]\n", "docker.host_mode_ports: 8080 is the server's own port"},
+		{minimal + "[docker]\npublish = true\n", "docker.publish: with network_mode = \"host\""},
 		{minimal + "[docker]\nnetwork_mode = \"bridge\"\nhost_mode_ports = [80]\n", "docker.host_mode_ports: has no effect without"},
 		{kubernetesMinimal + "[kubernetes]\nbatchsandbox_template_file = \"/nowhere.yaml\"\n", "kubernetes.batchsandbox_template_file: the file /nowhere.yaml does not exist"},
 		{kubernetesMinimal + "[kubernetes]\nbatchsandbox_template_file = \"" + write(t, "t.yaml", "- a\n", 0o600) + "\"\n", "the file is not a YAML mapping"},

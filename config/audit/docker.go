@@ -2,6 +2,7 @@ package audit
 
 import (
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/opensandbox-edge/edge/config"
@@ -23,6 +24,9 @@ func (a *audit) docker() {
 	}
 	if d.Publish {
 		a.warn("docker.publish", "published ports bypass the server and its access checks")
+	}
+	if addr, err := netip.ParseAddr(d.Network.PublishAddress); err == nil && !addr.IsLoopback() && (d.Publish || d.Network.Reach == "published") {
+		a.warn("docker.publish_address", "others than this machine reach sandbox ports there, past the server and its access checks")
 	}
 	if d.Adopt == "all" {
 		a.warn("docker.adopt", "is all: sandboxes that another server created on this engine are taken over and expire here, while that server works on them, too")
