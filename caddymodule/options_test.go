@@ -15,6 +15,7 @@ import (
 
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/lifecycle/docker"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hostport"
 )
 
 // create asks for a sandbox and returns the answer.
@@ -110,6 +111,9 @@ cpu = "1500m"
 `))
 	require.NoError(t, err)
 	o := dockerOptions(loaded.Config, nil)
+	require.Equal(t, docker.ReachAuto, o.Reach)
+	require.Equal(t, "127.0.0.1", o.PublishAddress.String())
+	require.Equal(t, hostport.Default, o.Ports)
 	require.Equal(t, docker.AdoptUnclaimed, o.Adopt)
 	require.Equal(t, defaultInstance, o.Instance)
 	require.EqualValues(t, -1, o.Hardening.PidsLimit)

@@ -5,13 +5,16 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"net/netip"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/opensandbox-edge/edge/config"
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/api/address"
 	"github.com/opensandbox-edge/edge/lifecycle/docker"
 	"github.com/opensandbox-edge/edge/lifecycle/docker/hardening"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hostport"
 )
 
 func init() { caddy.RegisterModule(DockerRuntime{}) }
@@ -30,7 +33,9 @@ func (DockerRuntime) CaddyModule() caddy.ModuleInfo {
 
 // OpenRuntime connects to the engine.
 func (DockerRuntime) OpenRuntime(ctx context.Context, c *config.Config, log *slog.Logger) (lifecycle.Runtime, error) {
-	return docker.New(ctx, dockerOptions(c, log))
+	o := dockerOptions(c, log)
+	o.HostAddress = engineHost(ctx, c.Docker.HostIP, address.InContainer(), log)
+	return docker.New(ctx, o)
 }
 
 // dockerOptions translates the configuration.
@@ -50,8 +55,11 @@ func dockerOptions(c *config.Config, log *slog.Logger) docker.Options {
 		MaxPulls:          c.Docker.Pull.MaxAtOnce,
 		PullMinFree:       amount(c.Docker.Pull.MinFree, lifecycle.ParseMemory),
 		Publish:           c.Docker.Publish,
+		Reach:             docker.Reach(c.Docker.Network.Reach),
+		Ports:             hostport.Range{Min: uint16(c.Docker.Network.PortRangeMin), Max: uint16(c.Docker.Network.PortRangeMax)}, // 1024…65535, checked by config
 		Logger:            log,
 	}
+	o.PublishAddress, _ = netip.ParseAddr(c.Docker.Network.PublishAddress) // checked by config
 	if o.Instance == "" {
 		o.Instance = defaultInstance
 	}

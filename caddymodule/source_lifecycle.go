@@ -61,7 +61,7 @@ func openLifecycle(ctx context.Context, s *state, c *config.Config, r Runtime) (
 		MaxTimeout:        c.Server.MaxTimeout,
 		AllowedRegistries: c.Image.AllowedRegistries,
 		DeniedRegistries:  c.Image.DeniedRegistries,
-		HostPorts:         c.Docker.HostModePorts,
+		HostPorts:         hostPorts(c),
 		ReadyTimeout:      c.Docker.ExecdStartTimeout,
 		MaxConcurrent:     c.Server.ThreadPoolSize,
 		MaxPendingCreates: noLimit(c.Server.MaxPending),
