@@ -19,7 +19,7 @@ func init() { caddy.RegisterModule(AdminAPI{}) }
 const maxListed = 10000
 
 // AdminAPI is a read-only view on Caddy's admin endpoint: GET /opensandbox/ answers with
-// the sandboxes the edge routes to. It has ids, states and ages only (threat row X10): no
+// the sandboxes the edge routes to and the pools. It has ids, names, states and ages only (threat row X10): no
 // address, no token, no metadata.
 type AdminAPI struct{}
 
@@ -40,6 +40,7 @@ type adminView struct {
 	Events    adminEvents    `json:"events"`
 	Total     int            `json:"total"`
 	Sandboxes []adminSandbox `json:"sandboxes"` // by id, at most maxListed
+	Pools     []adminPool    `json:"pools"`     // by name
 }
 
 type adminEvents struct {
@@ -52,6 +53,14 @@ type adminSandbox struct {
 	State      lifecycle.State `json:"state"`
 	Generation uint64          `json:"generation"`
 	Idle       *float64        `json:"idle,omitempty"` // since the last proxied request; absent = none yet
+}
+
+// adminPool is a pool without its template.
+type adminPool struct {
+	Name      string `json:"name"`
+	Total     int    `json:"total"`
+	Allocated int    `json:"allocated"`
+	Available int    `json:"available"`
 }
 
 func serveAdminView(w http.ResponseWriter, r *http.Request) error {
@@ -67,7 +76,7 @@ func serveAdminView(w http.ResponseWriter, r *http.Request) error {
 }
 
 func viewOf(s *state, now time.Time) adminView {
-	view := adminView{Version: version.Version, Sandboxes: []adminSandbox{}}
+	view := adminView{Version: version.Version, Sandboxes: []adminSandbox{}, Pools: []adminPool{}}
 	if s == nil || s.edge() == nil {
 		return view
 	}
@@ -86,6 +95,11 @@ func viewOf(s *state, now time.Time) adminView {
 		view.Sandboxes = append(view.Sandboxes, one)
 		return len(view.Sandboxes) < maxListed
 	})
+	if l, ok := known.(*lifecycleSource); ok && l.pools != nil {
+		for _, p := range l.pools.List() {
+			view.Pools = append(view.Pools, adminPool{p.Name, p.Status.Total, p.Status.Allocated, p.Status.Available})
+		}
+	}
 	sort.Slice(view.Sandboxes, func(i, j int) bool { return view.Sandboxes[i].ID < view.Sandboxes[j].ID })
 	return view
 }

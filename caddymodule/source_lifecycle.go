@@ -17,6 +17,7 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle/api"
 	"github.com/opensandbox-edge/edge/lifecycle/diagnostics"
 	"github.com/opensandbox-edge/edge/lifecycle/feed"
+	"github.com/opensandbox-edge/edge/lifecycle/pools"
 	"github.com/opensandbox-edge/edge/lifecycle/store"
 )
 
@@ -25,6 +26,7 @@ type lifecycleSource struct {
 	*lifecycle.Service
 	store    lifecycle.Store
 	runtime  lifecycle.Runtime
+	pools    *pools.Set // nil = the runtime has none
 	gateways *feed.Server
 }
 
@@ -54,7 +56,12 @@ func openLifecycle(ctx context.Context, s *state, c *config.Config, r Runtime) (
 		return nil, fmt.Errorf("opening the %s runtime: %w", c.Runtime.Type, err)
 	}
 	l.runtime = backend
-	service, err := lifecycle.New(lifecycle.Options{
+	if c.Runtime.Type == config.RuntimeDocker {
+		if l.pools, err = pools.Open(ctx, pools.Options{Store: opened, Logger: log.With("part", "pools")}); err != nil {
+			return nil, err
+		}
+	}
+	options := lifecycle.Options{
 		Runtime: l.runtime, Store: l.store, Secret: instance,
 		WithoutExecdToken: !c.Server.ExecdToken,
 		SecureAccess:      c.Ingress.Mode == config.ModeGateway,
@@ -68,13 +75,20 @@ func openLifecycle(ctx context.Context, s *state, c *config.Config, r Runtime) (
 		MaxSandboxes:      c.Server.MaxSandboxes,
 		Logger:            log.With("part", "lifecycle"),
 		Metrics:           s.metrics.lifecycle,
-	})
+	}
+	if l.pools != nil {
+		options.Pools = l.pools
+	}
+	service, err := lifecycle.New(options)
 	if err != nil {
 		return nil, err
 	}
 	l.Service = service
 	if err = l.Start(ctx); err != nil {
 		return nil, fmt.Errorf("restoring the sandboxes: %w", err)
+	}
+	if l.pools != nil {
+		l.pools.Start(l.Service)
 	}
 	l.gateways = feed.NewServer(feed.ServerOptions{
 		Service: l.Service, Logger: log.With("part", "feed"),
@@ -100,6 +114,9 @@ func (l *lifecycleSource) news() (time.Duration, bool) { return l.Directory().Ev
 
 func (l *lifecycleSource) api(o api.Options) (*api.Handler, error) {
 	o.Service = l.Service
+	if l.pools != nil {
+		o.Pools = l.pools
+	}
 	if d, ok := l.runtime.(diagnostics.Diagnoser); ok {
 		o.Diagnostics = diagnostics.New(l.Service, d, o.Log)
 	}
@@ -115,6 +132,9 @@ func (l *lifecycleSource) renewal(c *config.Config, log *slog.Logger) (*renewal,
 var followers = prometheus.NewDesc("opensandbox_feed_followers", "Gateways that follow this lifecycle server.", nil, nil)
 
 func (l *lifecycleSource) collect(out chan<- prometheus.Metric) {
+	if l.pools != nil {
+		l.pools.Collect(out)
+	}
 	out <- prometheus.MustNewConstMetric(followers, prometheus.GaugeValue, float64(l.gateways.Followers()))
 	if runtime, ok := l.runtime.(measured); ok {
 		runtime.Metrics().Collect(out)
@@ -126,6 +146,9 @@ func (l *lifecycleSource) close(ctx context.Context) error {
 	var all []error
 	if l.gateways != nil {
 		l.gateways.Close()
+	}
+	if l.pools != nil {
+		l.pools.Close()
 	}
 	if l.Service != nil {
 		all = append(all, l.Close(ctx))

@@ -31,6 +31,9 @@ func (s *Service) Create(ctx context.Context, r CreateRequest) (Sandbox, error) 
 	if err != nil {
 		return Sandbox{}, err
 	}
+	if c.pool != "" {
+		return s.claim(ctx, c, begin, func(string) error { return nil })
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
@@ -88,13 +91,10 @@ func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc)
 	s.note(u, occurredCreate, "A client asked for it.")
 	u.lock <- struct{}{}
 
-	s.admission.Lock()
-	defer s.admission.Unlock()
-	if s.o.MaxSandboxes > 0 && s.count.Load() >= int64(s.o.MaxSandboxes) {
+	if err := s.admitOne(u); err != nil {
 		s.pending.leave(c.request.Client)
-		return nil, apierror.New(http.StatusTooManyRequests, codeTooMany, "This server has reached its limit of %d sandboxes. Delete one first.", s.o.MaxSandboxes).Retry(retryFull)
+		return nil, err
 	}
-	s.add(u)
 	return u, nil
 }
 

@@ -57,8 +57,9 @@ func (s *Service) Get(_ context.Context, id string) (Sandbox, error) {
 // from memory.
 func (s *Service) List(_ context.Context, f Filter, p Page) (ListResult, error) {
 	var found []*view
-	s.sandboxes.Range(func(_, u any) bool {
-		if v := u.(*tracked).view.Load(); f.matches(v) {
+	s.sandboxes.Range(func(_, one any) bool {
+		u := one.(*tracked)
+		if v := u.view.Load(); !u.member.Load() && f.matches(v) {
 			found = append(found, v)
 		}
 		return true

@@ -27,8 +27,11 @@ type Metrics struct {
 	storeFailing atomic.Bool
 }
 
-// pathCold is the way a sandbox was made: from an image, not from a pool.
-const pathCold = "cold"
+// The ways a sandbox was made: from an image, or beforehand for a pool.
+const (
+	pathCold = "cold"
+	pathPool = "pool"
+)
 
 var (
 	slowBuckets = []float64{.05, .1, .2, .3, .5, .75, 1, 2, 5, 10, 20, 60, 180}
@@ -115,7 +118,11 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 func (s *Service) census() map[State]int {
 	n := map[State]int{Pending: 0, Running: 0, Paused: 0, Stopping: 0, Terminated: 0, Failed: 0, Unknown: 0}
 	s.sandboxes.Range(func(_, v any) bool {
-		state := v.(*tracked).view.Load().sandbox().Status.State
+		u := v.(*tracked)
+		if u.member.Load() {
+			return true
+		}
+		state := u.view.Load().sandbox().Status.State
 		if _, usual := n[state]; !usual {
 			state = Unknown
 		}
@@ -130,7 +137,11 @@ func (m *Metrics) observe(s *Service) { m.service.Store(s) }
 func (m *Metrics) forget(s *Service) { m.service.CompareAndSwap(s, nil) }
 
 func (m *Metrics) created(runtime string, took time.Duration, err error) {
-	m.creates.WithLabelValues(runtime, pathCold, outcome(err)).Observe(took.Seconds())
+	m.createdBy(pathCold, runtime, took, err)
+}
+
+func (m *Metrics) createdBy(path, runtime string, took time.Duration, err error) {
+	m.creates.WithLabelValues(runtime, path, outcome(err)).Observe(took.Seconds())
 }
 
 func (m *Metrics) ready(runtime string, took time.Duration) {

@@ -49,6 +49,8 @@ type Options struct {
 	// ReconcileInterval is how often the backend's list repairs what events missed; 30 s.
 	ReconcileInterval time.Duration
 
+	Pools Pools // nil = creates cannot name a pool
+
 	Prober  Prober       // default: GET http://address/ping
 	Clock   Clock        // default: the system's
 	Logger  *slog.Logger // default: none

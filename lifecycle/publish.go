@@ -32,6 +32,9 @@ func (s *Service) inspect(ctx context.Context, u *tracked) error {
 	v := u.view.Load()
 	s.changed(u, v.status, inst.Status)
 	u.view.Store(v.with(inst))
+	if u.member.Load() && inst.Status.State != Running {
+		s.o.Pools.Unfit(u.id)
+	}
 	if err := s.publish(u, ended); errors.Is(err, errOutdated) {
 		u.stale.Store(true) // looked at again after the lock is released
 	}
@@ -42,6 +45,9 @@ func (s *Service) inspect(ctx context.Context, u *tracked) error {
 // the backend was asked: if it moved since, the address may be another sandbox's by
 // now, and nothing is published.
 func (s *Service) publish(u *tracked, ended uint64) error {
+	if u.member.Load() {
+		return nil
+	}
 	e := s.entry(u.view.Load())
 	e.LastTouch, e.InFlight = u.usage.pointers()
 	if token := s.accessToken(u.view.Load()); !token.IsZero() {

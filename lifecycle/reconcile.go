@@ -60,7 +60,7 @@ func (s *Service) reconcile(ctx context.Context) error {
 	var work errgroup.Group
 	work.SetLimit(refreshWorkers)
 	for _, inst := range list {
-		u, err := s.find(inst.ID)
+		u, err := s.known(inst.ID)
 		switch {
 		case err != nil:
 			work.Go(func() error { s.adopt(ctx, inst); return nil })
@@ -105,6 +105,9 @@ func (v *view) agrees(inst Instance) bool {
 // shown tells whether the directory says what the view does: an event may have cut the
 // entry of a sandbox that, as it turned out, runs on.
 func (s *Service) shown(u *tracked) bool {
+	if u.member.Load() {
+		return true // it has no entry
+	}
 	e, ok := s.directory.Lookup(u.id)
 	return ok && e.State == u.view.Load().status.State
 }
@@ -117,6 +120,10 @@ func (s *Service) adopt(ctx context.Context, inst Instance) {
 		return
 	}
 	defer s.release(u)
+	if inst.Seed.Pool != "" {
+		s.undo(ctx, u, causePool)
+		return
+	}
 	s.refresh(ctx, u)
 	if !u.gone {
 		s.keepSeed(ctx, u)

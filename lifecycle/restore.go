@@ -49,6 +49,13 @@ func (s *Service) restore(ctx context.Context) error {
 		u := newTracked((&view{record: r}).with(inst))
 		u.lock <- struct{}{}
 		s.add(u)
+		if exists && s.memberOf(r, inst) {
+			r.Phase = Live
+			u.member.Store(true)
+			u.view.Store(u.view.Load().withRecord(r))
+			s.release(u)
+			continue
+		}
 		if r.Phase != Live || !exists || s.expired(r) {
 			remove(u)
 			continue
@@ -62,7 +69,7 @@ func (s *Service) restore(ctx context.Context) error {
 		u, ok := s.seed(ctx, inst)
 		switch {
 		case !ok:
-		case s.expired(u.view.Load().record):
+		case s.expired(u.view.Load().record), inst.Seed.Pool != "":
 			remove(u)
 		default:
 			_ = s.publish(u, 0)

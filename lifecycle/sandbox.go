@@ -79,6 +79,9 @@ type Record struct {
 	// SecureAccess tells that every route into the sandbox demands its access token or a
 	// signature (contract 04 §6).
 	SecureAccess bool
+	// Pool is the pool that it was made for. Only a backend's seed has it: a sandbox made for
+	// a pool whose record is lost may be anybody's, and is nobody's again.
+	Pool string
 }
 
 // Clone returns a copy that shares no mutable memory with r.

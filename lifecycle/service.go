@@ -151,8 +151,18 @@ func (s *Service) Ready() Readiness {
 	return r
 }
 
-// find looks an id up in memory; unknown and unusable ids are one answer.
+// find looks an id up in memory; unknown and unusable ids are one answer, and so are the
+// members of pools.
 func (s *Service) find(id string) (*tracked, error) {
+	u, err := s.known(id)
+	if err == nil && u.member.Load() {
+		return nil, s.NotFound(id)
+	}
+	return u, err
+}
+
+// known is find for the service's own work, which has members of pools as its object too.
+func (s *Service) known(id string) (*tracked, error) {
 	if v, ok := s.sandboxes.Load(id); ok {
 		return v.(*tracked), nil
 	}
@@ -205,6 +215,9 @@ func (s *Service) drop(u *tracked) {
 	s.expiry.remove(u.id)
 	s.sandboxes.Delete(u.id)
 	s.count.Add(-1)
+	if s.o.Pools != nil {
+		s.o.Pools.Gone(u.id)
+	}
 }
 
 // detached returns a context for work that has to be finished even if the caller

@@ -80,6 +80,8 @@ type Spec struct {
 	ExecdTokenSHA256 string
 	// SecureAccess is Record's.
 	SecureAccess bool
+	// Pool is Record's.
+	Pool string
 }
 
 // Limits are parsed resource limits. Zero values mean "not limited by the request".

@@ -15,6 +15,7 @@ const (
 	causeVanished = "vanished"
 	causeRestart  = "restart"
 	causeRetry    = "retry"
+	causePool     = "pool"
 )
 
 // Delete removes a sandbox in any state. One that is being created is given up.
@@ -109,7 +110,7 @@ func retryPause(n int) time.Duration {
 // expire is what the scheduler calls. A deadline may be out of date, because a renewal
 // won the lock: then it is armed again for what the record says.
 func (s *Service) expire(ctx context.Context, id string, due time.Time) {
-	u, err := s.find(id)
+	u, err := s.known(id)
 	if err != nil {
 		return
 	}

@@ -34,6 +34,8 @@ type tracked struct {
 	abort context.CancelCauseFunc
 	// begun says, under the lock, that store or backend may know of the sandbox.
 	begun bool
+	// member says that it is a pool's and nobody's yet; once false it stays so.
+	member atomic.Bool
 
 	usage   usage // of its entries
 	history history

@@ -13,9 +13,6 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
-// extensionPool names a pool to take the sandbox from (contract 01 §6.6).
-const extensionPool = "poolRef"
-
 // latest is the last moment that has a four-digit year, the last that every client parses.
 var latest = time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)
 
@@ -37,6 +34,8 @@ type checked struct {
 	limits  Limits
 	ignored []string // resource keys nobody enforces
 	access  accessRules
+	pool    string   // "" = made from an image
+	launch  []string // what a claim wants started in its member
 }
 
 // check applies the rules of contract 01 §6.3 in their order and stops at the first
@@ -56,13 +55,6 @@ func (s *Service) check(r CreateRequest, now time.Time) (checked, error) {
 	return c, nil
 }
 
-func (s *Service) checkPool(c *checked, _ time.Time) error {
-	if strings.TrimSpace(c.request.Extensions[extensionPool]) == "" {
-		return nil
-	}
-	return apierror.New(http.StatusBadRequest, codePoolRef, "extensions.poolRef: the %s runtime has no pools; create from an image.", s.o.Runtime.Name())
-}
-
 func (s *Service) checkSnapshot(c *checked, _ time.Time) error {
 	id := strings.TrimSpace(c.request.SnapshotID)
 	c.request.SnapshotID = ""
@@ -73,7 +65,7 @@ func (s *Service) checkSnapshot(c *checked, _ time.Time) error {
 }
 
 func (s *Service) checkEntrypoint(c *checked, _ time.Time) error {
-	if len(c.request.Entrypoint) == 0 {
+	if len(c.request.Entrypoint) == 0 && c.pool == "" {
 		return apierror.New(http.StatusBadRequest, codeInvalidEntrypoint, "entrypoint must have at least one element.")
 	}
 	for _, arg := range c.request.Entrypoint {
@@ -142,8 +134,6 @@ func (s *Service) checkImage(c *checked, _ time.Time) error {
 	}
 	return nil
 }
-
-
 
 func (s *Service) checkWindows(c *checked, _ time.Time) error {
 	if p := c.request.Platform; p != nil && p.OS == "windows" {

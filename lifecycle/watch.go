@@ -80,7 +80,7 @@ func (s *Service) onEvent(e Event) {
 // about finds the sandbox of an event.
 func (s *Service) about(e Event) (*tracked, error) {
 	if e.ID != "" || e.Type != EventAttached && e.Type != EventDetached {
-		return s.find(e.ID)
+		return s.known(e.ID)
 	}
 	var found *tracked
 	s.sandboxes.Range(func(_, v any) bool {
@@ -113,7 +113,7 @@ func (s *Service) refreshLoop(ctx context.Context) {
 		if !ok {
 			return
 		}
-		u, err := s.find(id)
+		u, err := s.known(id)
 		if err != nil || !u.tryAcquire() {
 			continue // whoever holds the lock queues it again on release
 		}

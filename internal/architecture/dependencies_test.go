@@ -44,12 +44,13 @@ var mayImport = map[string][]string{
 	"lifecycle":             {},
 	"lifecycle/diagnostics": {"lifecycle"},
 	"lifecycle/docker":      {"lifecycle", "lifecycle/diagnostics"},
-	"lifecycle/store":       {"lifecycle"},
+	"lifecycle/store":       {"lifecycle", "lifecycle/pools"},
 	"lifecycle/renew":       {"lifecycle"},
+	"lifecycle/pools":       {"lifecycle"},
 	"lifecycle/feed":        {"lifecycle", "auth", "ingress/route"},
 	"lifecycle/runtimefake": {"lifecycle"},
 	"lifecycle/runtimetest": {"lifecycle"},
-	"lifecycle/api":         {"lifecycle", "lifecycle/diagnostics", "auth", "ingress/route", "ingress/sign"},
+	"lifecycle/api":         {"lifecycle", "lifecycle/pools", "lifecycle/diagnostics", "auth", "ingress/route", "ingress/sign"},
 
 	// The client's side of HTTP/1.1 knows no sandboxes.
 	"ingress/guard":    {},
@@ -91,6 +92,7 @@ var mayImport = map[string][]string{
 		"lifecycle/diagnostics",
 		"lifecycle/docker",
 		"lifecycle/feed",
+		"lifecycle/pools",
 		"lifecycle/renew",
 		"lifecycle/store",
 		"logging",

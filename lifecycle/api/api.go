@@ -18,6 +18,9 @@ type Options struct {
 	Service Service
 	Log     *slog.Logger // default: slog.Default()
 
+	// Pools serves the pool routes; nil = the runtime has none.
+	Pools Pools
+
 	// Concurrency is how many API requests may be in flight; one more is answered
 	// 503. 0 = no limit. /health and the documentation pages are not counted.
 	Concurrency int

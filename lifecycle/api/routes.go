@@ -27,10 +27,10 @@ func (h *Handler) endpoints() ([]endpoint, error) {
 		{http.MethodGet, sandbox + "/diagnostics/inspect", needsKey, h.diagnosticInspect},
 		{http.MethodGet, sandbox + "/diagnostics/summary", needsKey, h.diagnosticSummary},
 		{http.MethodPost, "/pools", needsKey, h.createPool},
-		{http.MethodGet, "/pools", needsKey, h.pool},
-		{http.MethodGet, "/pools/{poolName}", needsKey, h.pool},
+		{http.MethodGet, "/pools", needsKey, h.listPools},
+		{http.MethodGet, "/pools/{poolName}", needsKey, h.getPool},
 		{http.MethodPut, "/pools/{poolName}", needsKey, h.updatePool},
-		{http.MethodDelete, "/pools/{poolName}", needsKey, h.pool},
+		{http.MethodDelete, "/pools/{poolName}", needsKey, h.deletePool},
 	}
 	rows = append(rows, h.probes()...)
 	if h.options.Docs == DocsOff {

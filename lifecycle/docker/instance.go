@@ -124,6 +124,9 @@ func (r *Runtime) readSeed(id string, labels map[string]string, image string, cr
 		r.log.Warn("ignoring labels of a sandbox", "sandbox", id, "ignored", ignored)
 	}
 	record.CreatedAt = created
+	if labels[LabelInstance] != r.opts.Instance {
+		record.Pool = "" // an image's word, or another server's pool: not ours to remove
+	}
 	if record.Image == "" && record.SnapshotID == "" && len(image) <= maxReferenceBytes {
 		record.Image = image
 	}

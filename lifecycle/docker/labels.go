@@ -83,6 +83,7 @@ type seed struct {
 	Entrypoint []string          `json:"entrypoint,omitempty"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
 	ExecdToken bool              `json:"execdToken,omitempty"`
+	Pool       string            `json:"pool,omitempty"`
 }
 
 const seedVersion = 1
@@ -100,7 +101,7 @@ func labelsFor(spec lifecycle.Spec, instance string, now time.Time) (map[string]
 	}
 	content := seed{
 		Version: seedVersion, Image: spec.Image, Entrypoint: spec.Entrypoint,
-		Metadata: spec.Metadata, ExecdToken: spec.ExecdTokenSHA256 != "",
+		Metadata: spec.Metadata, ExecdToken: spec.ExecdTokenSHA256 != "", Pool: spec.Pool,
 	}
 	encoded, err := json.Marshal(content)
 	if err == nil && len(encoded) > maxLabelBytes {

@@ -90,6 +90,7 @@ func readSeed(id string, labels map[string]string) (record lifecycle.Record, ign
 		s, err := decodeSeed(value)
 		if err == nil {
 			record.Image, record.Entrypoint, record.Metadata, record.ExecdToken = s.Image, s.Entrypoint, s.Metadata, s.ExecdToken
+			record.Pool = s.Pool
 			return record, ignored
 		}
 		ignore(LabelSeed, err.Error())

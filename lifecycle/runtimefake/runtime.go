@@ -158,7 +158,7 @@ func seedOf(spec lifecycle.Spec, now time.Time) lifecycle.Record {
 	if spec.Timeout > 0 {
 		seed.ExpiresAt = now.Add(spec.Timeout)
 	}
-	seed.RenewMax, seed.IdleTimeout = spec.RenewMax, spec.IdleTimeout
+	seed.RenewMax, seed.IdleTimeout, seed.Pool = spec.RenewMax, spec.IdleTimeout, spec.Pool
 	if n, err := strconv.Atoi(spec.RenewValue); err == nil {
 		seed.RenewExtend = time.Duration(n) * time.Second
 	}
