@@ -248,6 +248,7 @@ func (s *Service) become(ctx context.Context, u *tracked, c checked, abort conte
 		}
 		u.view.Store(u.view.Load().withRecord(record))
 	}
+	s.note(u, occurredReady, "A client claimed it from a pool; it can be used.")
 	s.arm(u)
 	if errors.Is(s.publish(u, ended), errOutdated) {
 		if err := s.inspect(ctx, u); err != nil {

@@ -54,8 +54,7 @@ func newBed(t *testing.T) *bed {
 func (b *bed) start() *bed {
 	b.t.Helper()
 	var err error
-	b.store, err = store.Open(b.t.Context(), b.path)
-	require.NoError(b.t, err)
+	b.store = openStore(b)
 	b.ended = false
 	b.set, err = pools.Open(b.t.Context(), pools.Options{Store: b.store, Pace: time.Millisecond, AtOnce: 4})
 	require.NoError(b.t, err)
@@ -67,6 +66,13 @@ func (b *bed) start() *bed {
 	require.NoError(b.t, b.service.Start(b.t.Context()))
 	b.set.Start(b.service)
 	return b
+}
+
+func openStore(b *bed) *store.Store {
+	b.t.Helper()
+	s, err := store.Open(b.t.Context(), b.path)
+	require.NoError(b.t, err)
+	return s
 }
 
 func (b *bed) close() {
