@@ -106,6 +106,7 @@ var mayImport = map[string][]string{
 
 	"internal/architecture":    {},
 	"internal/porttest":        {},
+	"internal/dockertest":      {},
 	"internal/redistest":       {"internal/porttest"},
 	"internal/extendedconnect": {},
 	"internal/websockettest":   {},

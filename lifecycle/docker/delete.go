@@ -26,10 +26,25 @@ func (r *Runtime) Delete(ctx context.Context, id string) error {
 	case err != nil:
 		return err
 	}
+	r.thawForKill(ctx, c)
 	// Volumes last: they are in use until the containers are gone.
 	err = errors.Join(r.remove(ctx, c.ID), r.removeSidecar(ctx, id))
 	err = errors.Join(err, r.removeVolumes(ctx, managedVolumes(c.Config.Labels)))
 	return r.deleteError(ctx, err)
+}
+
+// thawForKill lets a paused container of a secure runtime go on, so that it can be killed.
+// runc freezes processes and kills them where they stand; gVisor stops delivering signals,
+// and the engine gives up after ten seconds.
+func (r *Runtime) thawForKill(ctx context.Context, c container.InspectResponse) {
+	if c.State == nil || !c.State.Paused || c.HostConfig == nil || c.HostConfig.Runtime == "" || c.HostConfig.Runtime == "runc" {
+		return
+	}
+	call, cancel := r.call(context.WithoutCancel(ctx))
+	defer cancel()
+	if err := r.engine.ContainerUnpause(call, c.ID); err != nil {
+		r.log.Info("a paused sandbox could not be resumed for its removal", "container", c.ID, "error", err)
+	}
 }
 
 func (r *Runtime) deleteError(ctx context.Context, err error) error {

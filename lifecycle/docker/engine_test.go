@@ -69,11 +69,12 @@ func removeAll(t *testing.T, cli *client.Client, label string) {
 	}
 }
 
-// spec is a sandbox that runs until its pipe is written to.
+// spec is a sandbox that runs until its pipe is written to. Opening it is tried again,
+// because a resume under gVisor interrupts it.
 func spec(id string) lifecycle.Spec {
 	return lifecycle.Spec{
 		ID: id, Image: demoImage(), Timeout: time.Hour,
-		Entrypoint: []string{"sh", "-c", `mkfifo /tmp/end; read code </tmp/end; exit "$code"`},
+		Entrypoint: []string{"sh", "-c", `mkfifo /tmp/end; until read code </tmp/end; do :; done; exit "$code"`},
 	}
 }
 
@@ -104,9 +105,11 @@ func requireCode(t *testing.T, err error, status int, code string) *apierror.Err
 	return typed
 }
 
-func TestBehavesLikeEveryRuntime(t *testing.T) {
+func TestBehavesLikeEveryRuntime(t *testing.T) { behavesLikeEveryRuntime(t, nil) }
+
+func behavesLikeEveryRuntime(t *testing.T, change func(*Options)) {
 	runtimetest.Run(t, func(t *testing.T) runtimetest.Subject {
-		r := open(t, nil)
+		r := open(t, change)
 		cli := engineClient(t)
 		return runtimetest.Subject{
 			Runtime: r,
