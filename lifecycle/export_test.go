@@ -26,6 +26,9 @@ func (s *Service) Nudge() {
 // Reconcile runs one reconcile now.
 func (s *Service) Reconcile(ctx context.Context) error { return s.reconcile(ctx) }
 
+// MaxUnmade is how many failures are remembered at once.
+const MaxUnmade = maxUnmade
+
 // MaxSleep is the longest sleep of the expiry scheduler.
 const MaxSleep = maxSleep
 

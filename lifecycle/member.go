@@ -69,7 +69,7 @@ func (s *Service) AddMember(ctx context.Context, p Place) (err error) {
 func (s *Service) admitOne(u *tracked) error {
 	s.admission.Lock()
 	defer s.admission.Unlock()
-	if s.o.MaxSandboxes > 0 && s.count.Load() >= int64(s.o.MaxSandboxes) {
+	if s.o.MaxSandboxes > 0 && s.count.Load()-int64(s.unmade.len()) >= int64(s.o.MaxSandboxes) {
 		return apierror.New(http.StatusTooManyRequests, codeTooMany, "This server has reached its limit of %d sandboxes. Delete one first.", s.o.MaxSandboxes).Retry(retryFull)
 	}
 	s.add(u)

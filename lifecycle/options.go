@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/opensandbox-edge/edge/lifecycle/idempotency"
 	"github.com/opensandbox-edge/edge/secret"
 )
 
@@ -44,6 +45,11 @@ type Options struct {
 	// MaxPendingCreates bounds the creates in progress of one CreateRequest.Client, waiting
 	// ones included; more are answered with 429. 256.
 	MaxPendingCreates int
+	// FailureTTL is how long a sandbox that was promised and could not be made is shown as
+	// Failed; 0 = not at all.
+	FailureTTL time.Duration
+	// Keys keeps idempotency keys over restarts; default: it does not.
+	Keys idempotency.Store
 	// MaxSandboxes bounds sandboxes in any state; more are answered with 429. 0 = unlimited.
 	MaxSandboxes int
 	// ReconcileInterval is how often the backend's list repairs what events missed; 30 s.
@@ -72,6 +78,9 @@ func (o *Options) setDefaults() error {
 	positive(&o.ReconcileInterval, 30*time.Second)
 	positive(&o.MaxConcurrent, 32)
 	positive(&o.MaxPendingCreates, 256)
+	if o.Keys == nil {
+		o.Keys = idempotency.Memory{}
+	}
 	if o.Prober == nil {
 		o.Prober = NewProber()
 	}

@@ -14,7 +14,8 @@ import (
 
 // restore joins the records with the backend's list by id. Record and instance: adopted,
 // the record wins over labels. Record alone, half-made, half-removed or expired:
-// removed. Instance alone: adopted from its labels.
+// removed. Promised and half-made: gone on with, or shown as Failed. Instance alone: adopted
+// from its labels.
 func (s *Service) restore(ctx context.Context) error {
 	records, err := s.o.Store.All(ctx)
 	if err != nil {
@@ -56,7 +57,23 @@ func (s *Service) restore(ctx context.Context) error {
 			s.release(u)
 			continue
 		}
-		if r.Phase != Live || !exists || s.expired(r) {
+		switch {
+		case r.Phase == Unmade:
+			removals.Go(func() error {
+				defer s.release(u)
+				s.showFailure(u, r)
+				s.clear(ctx, u)
+				return nil
+			})
+			continue
+		case r.Phase == Creating && r.Promised:
+			if rest := s.resume(u); exists {
+				s.background(rest)
+			} else {
+				removals.Go(func() error { rest(ctx); return nil })
+			}
+			continue
+		case r.Phase != Live || !exists || s.expired(r):
 			remove(u)
 			continue
 		}
@@ -78,6 +95,9 @@ func (s *Service) restore(ctx context.Context) error {
 		}
 	}
 	_ = removals.Wait()
+	if err := s.keys.Load(ctx, func(id string) bool { _, err := s.find(id); return err == nil }); err != nil {
+		return err
+	}
 	s.log.InfoContext(ctx, "sandboxes restored", "records", len(records), "on_backend", len(list), "known", s.count.Load())
 	return ctx.Err()
 }

@@ -63,7 +63,7 @@ type Record struct {
 	Entrypoint []string
 	Metadata   map[string]string
 	CreatedAt  time.Time // UTC, microseconds
-	ExpiresAt  time.Time // UTC, microseconds; zero = manual cleanup
+	ExpiresAt  time.Time // UTC, microseconds; zero = manual cleanup; while Creating the earliest it can be
 	// RenewExtend is how far an access moves the expiry; 0 = not opted in (contract 04 §9.1).
 	RenewExtend time.Duration
 	// RenewMax bounds the life, measured from the creation, that accesses can give; 0 = it
@@ -76,6 +76,11 @@ type Record struct {
 	// ExecdToken tells whether this sandbox's execd demands our derived token
 	// (false for sandboxes adopted from the reference).
 	ExecdToken bool
+	// Promised says that a client was given the id before the sandbox was made: it does not
+	// vanish without a word, and a restart goes on with one whose container runs.
+	Promised bool
+	// Failure is set in phase Unmade.
+	Failure Failure
 	// SecureAccess tells that every route into the sandbox demands its access token or a
 	// signature (contract 04 §6).
 	SecureAccess bool
@@ -102,6 +107,8 @@ type Phase string
 const (
 	// Creating: the backend may hold something half-made. A restart tears it down.
 	Creating Phase = "creating"
+	// Unmade: it was promised and could not be made. It is shown as Failed for a while.
+	Unmade Phase = "unmade"
 	// Live: the create answer was (or could have been) given. A restart adopts it.
 	Live Phase = "live"
 	// Deleting: teardown was asked for and not finished. A restart finishes it.

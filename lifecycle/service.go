@@ -3,11 +3,15 @@ package lifecycle
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle/idempotency"
 )
 
 // Service is the one choke point of the control plane: it validates, allots ids,
@@ -27,7 +31,9 @@ type Service struct {
 
 	creates   *slots // creates at work on the backend
 	teardowns *slots
-	pending   tally      // creates in progress, by client
+	pending   tally // creates in progress, by client
+	keys      *idempotency.Ledger
+	unmade    unmade
 	admission sync.Mutex // held while a create looks at count and adds to it
 
 	expiry     *scheduler
@@ -62,6 +68,7 @@ func New(o Options) (*Service, error) {
 		reconciles: make(chan struct{}, 1),
 		ctx:        ctx, stop: stop,
 	}
+	s.keys = idempotency.New(o.Keys, o.Clock.Now)
 	s.directory.stream.Store(s.stream)
 	s.expiry = newScheduler(o.Clock, s.teardowns, s.expire)
 	s.metrics.observe(s)
@@ -187,12 +194,23 @@ func (s *Service) take(ctx context.Context, id string) (*tracked, error) {
 
 // takeLive is take for what only makes sense on a sandbox that is not being removed.
 func (s *Service) takeLive(ctx context.Context, id string) (*tracked, error) {
-	u, err := s.take(ctx, id)
-	if err == nil && u.view.Load().record.Phase != Live {
-		s.release(u)
-		return nil, s.NotFound(id)
+	if u, err := s.find(id); err == nil && u.view.Load().record.Phase == Creating {
+		return nil, apierror.New(http.StatusConflict, s.code("SANDBOX_NOT_RUNNING"), "The sandbox is still being created. Try again when it is Running.").Retry(1)
 	}
-	return u, err
+	u, err := s.take(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	switch u.view.Load().record.Phase {
+	case Live:
+		return u, nil
+	case Unmade:
+		err = apierror.New(http.StatusConflict, s.code("SANDBOX_NOT_RUNNING"), "The sandbox could not be created; its status says why.")
+	default:
+		err = s.NotFound(id)
+	}
+	s.release(u)
+	return nil, err
 }
 
 // release unlocks u, and has the backend asked if something happened meanwhile.
@@ -213,6 +231,7 @@ func (s *Service) add(u *tracked) {
 func (s *Service) drop(u *tracked) {
 	u.gone = true
 	s.expiry.remove(u.id)
+	s.unmade.remove(u.id)
 	s.sandboxes.Delete(u.id)
 	s.count.Add(-1)
 	if s.o.Pools != nil {

@@ -16,6 +16,14 @@ type CreateRequest struct {
 	// bounded per client. "" is a client too.
 	Client string
 
+	// Async asks for an answer as soon as the sandbox has an id. It is Pending then, and its
+	// way to Running or Failed does not depend on the caller any more.
+	Async bool
+	// IdempotencyKey makes a repeated request give the sandbox that the first one made; ""
+	// = none. Content is a hash of the request, by which a repetition is known.
+	IdempotencyKey string
+	Content        [32]byte
+
 	Image      string
 	ImageAuth  *RegistryAuth
 	SnapshotID string
@@ -82,6 +90,10 @@ type Spec struct {
 	SecureAccess bool
 	// Pool is Record's.
 	Pool string
+
+	// Notice is told of the steps of Create that may take long; nil = nobody asks. It is
+	// called within Create, by the goroutine that runs it.
+	Notice Notice
 }
 
 // Limits are parsed resource limits. Zero values mean "not limited by the request".

@@ -122,6 +122,10 @@ func (s *Service) expire(ctx context.Context, id string, due time.Time) {
 		return
 	}
 	record := u.view.Load().record
+	if record.Phase == Unmade {
+		s.expireUnmade(ctx, u)
+		return
+	}
 	cause := causeRetry
 	if record.Phase == Live {
 		deadline, now := record.deadline(), s.clock.Now()

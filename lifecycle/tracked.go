@@ -34,6 +34,10 @@ type tracked struct {
 	abort context.CancelCauseFunc
 	// begun says, under the lock, that store or backend may know of the sandbox.
 	begun bool
+	// started says, under the lock, that a create has come to a container that was started.
+	started bool
+	// leftovers says, under the lock, that the backend may still have some of a failed create.
+	leftovers bool
 	// member says that it is a pool's and nobody's yet; once false it stays so.
 	member atomic.Bool
 
@@ -119,10 +123,7 @@ func (v *view) sandbox() Sandbox {
 func (v *view) shown() Status {
 	shown := v.status
 	shown.Since = stamp(shown.Since)
-	switch v.record.Phase {
-	case Creating:
-		shown = Status{State: Pending, Reason: "SANDBOX_CREATING", Message: "The sandbox is being created.", Since: v.record.CreatedAt}
-	case Deleting:
+	if v.record.Phase == Deleting {
 		shown.State, shown.Reason, shown.Message = Stopping, "SANDBOX_DELETING", "The sandbox is being removed."
 	}
 	return shown

@@ -135,7 +135,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return apierror.New(http.StatusMethodNotAllowed, "GENERAL::METHOD_NOT_ALLOWED",
 			"This path does not support the request's method.")
 	}
-	matched := &request{Request: r, params: m.params, prefix: m.prefix, query: parseQuery(r.URL.RawQuery), host: decision.Host}
+	matched := &request{Request: r, params: m.params, prefix: m.prefix, query: parseQuery(r.URL.RawQuery), host: decision.Host, client: decision.KeyName}
 	if m.access != needsKey {
 		return serve(w, matched)
 	}

@@ -81,6 +81,22 @@ func (h *Handler) body(w http.ResponseWriter, r *request) (*decode.Value, error)
 
 // optionalBody is body for routes that work without one; nil means there is none.
 func (h *Handler) optionalBody(w http.ResponseWriter, r *request) (*decode.Value, error) {
+	raw, err := h.read(w, r)
+	if err != nil {
+		return nil, err
+	}
+	value, err := decode.Parse(raw, decode.Limits{})
+	switch {
+	case errors.Is(err, decode.ErrEmpty):
+		return nil, nil
+	case err != nil:
+		return nil, decode.InvalidBody(err)
+	}
+	return value, nil
+}
+
+// read reads the body of a request, which may be empty.
+func (h *Handler) read(w http.ResponseWriter, r *request) ([]byte, error) {
 	if contentOf(r.Request) == otherType {
 		return nil, wrongType()
 	}
@@ -96,14 +112,7 @@ func (h *Handler) optionalBody(w http.ResponseWriter, r *request) (*decode.Value
 		return nil, apierror.New(http.StatusBadRequest, apierror.Unknown,
 			"The request body could not be read to its end.").Because(err)
 	}
-	value, err := decode.Parse(raw, decode.Limits{})
-	switch {
-	case errors.Is(err, decode.ErrEmpty):
-		return nil, nil
-	case err != nil:
-		return nil, decode.InvalidBody(err)
-	}
-	return value, nil
+	return raw, nil
 }
 
 func tooLarge() error {

@@ -10,12 +10,17 @@ import (
 	"github.com/opensandbox-edge/edge/secret"
 )
 
-// create answers POST /sandboxes. The service returns once the sandbox is usable, so
-// that the client may ask for its endpoints at once (contract 01 §6.4).
+// create answers POST /sandboxes. The service returns once the sandbox is usable, or with
+// "Prefer: respond-async" once it is promised; either way the client may ask for its
+// endpoints at once (contract 01 §6.4).
 func (h *Handler) create(w http.ResponseWriter, r *request) error {
-	value, err := h.body(w, r)
+	body, err := h.read(w, r)
 	if err != nil {
 		return err
+	}
+	value, err := decode.Parse(body, decode.Limits{})
+	if err != nil {
+		return decode.InvalidBody(err)
 	}
 	var problems decode.Problems
 	wanted := decodeCreate(&problems, value, h.options.SecureDefault)
@@ -23,9 +28,17 @@ func (h *Handler) create(w http.ResponseWriter, r *request) error {
 	if err := problems.Err(); err != nil {
 		return err
 	}
+	if err := idempotent(&wanted, r.Header, body); err != nil {
+		return err
+	}
+	wanted.Client = r.client
+	wanted.Async = prefers(r.Header, respondAsync)
 	created, err := h.service.Create(r.Context(), wanted)
 	if err != nil {
 		return err
+	}
+	if wanted.Async {
+		w.Header().Set(headerApplied, respondAsync)
 	}
 	return writeJSON(w, http.StatusAccepted, createdOf(created))
 }

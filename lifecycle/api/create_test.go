@@ -26,6 +26,7 @@ func TestCreateReadsEveryMember(t *testing.T) {
 	require.Equal(t, "p4ss", got.ImageAuth.Password.Reveal())
 	got.ImageAuth = nil
 	require.Equal(t, lifecycle.CreateRequest{
+		Client:   "main", // whose creates in progress are bounded
 		Image:    "registry.example.com/a:1",
 		Platform: &lifecycle.Platform{OS: "linux", Arch: "arm64"}, Timeout: time.Hour,
 		Resources:  map[string]string{"cpu": "500m"},

@@ -32,6 +32,7 @@ type request struct {
 	prefix string            // "" or "/v1": the mount the request came through
 	query  url.Values
 	host   string // the authority that the client used
+	client string // the name of its API key; "" without one
 }
 
 // endpoint is one row of the route table.

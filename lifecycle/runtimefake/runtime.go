@@ -45,6 +45,7 @@ type Runtime struct {
 	// SplitEntrypoint has a lone element split at spaces, as Docker runs it.
 	SplitEntrypoint bool
 
+	pulled   chan struct{}
 	mu       sync.Mutex
 	hook     Hook
 	listed   func()
@@ -79,6 +80,7 @@ func New() *Runtime {
 	return &Runtime{
 		boxes: map[string]*box{}, leftover: map[string]bool{},
 		watchers: map[*watcher]struct{}{}, counts: map[Verb]int{},
+		pulled: make(chan struct{}),
 	}
 }
 
@@ -92,6 +94,12 @@ func (r *Runtime) SetHook(h Hook) {
 // RefusedImage is an image that the fake cannot find.
 const RefusedImage = "example.test/missing:1"
 
+// AbsentImage is an image whose pull ends when Pulled is called.
+const AbsentImage = "example.test/slow:1"
+
+// Pulled lets one pull of AbsentImage end.
+func (r *Runtime) Pulled() { r.pulled <- struct{}{} }
+
 // Name implements lifecycle.Runtime. The fake passes for Docker, whose codes the
 // contract tables use.
 func (r *Runtime) Name() string { return "docker" }
@@ -102,6 +110,15 @@ func (r *Runtime) Create(ctx context.Context, spec lifecycle.Spec) (lifecycle.In
 	defer r.exit()
 	if err := r.before(ctx, Create, spec.ID); err != nil {
 		return lifecycle.Instance{}, err
+	}
+	if spec.Image == AbsentImage {
+		spec.Notice.Tell(lifecycle.StepPulling)
+		select {
+		case <-r.pulled:
+		case <-ctx.Done():
+			return lifecycle.Instance{}, ctx.Err()
+		}
+		spec.Notice.Tell(lifecycle.StepCreating)
 	}
 	if spec.Image == RefusedImage {
 		return lifecycle.Instance{}, apierror.New(http.StatusInternalServerError, "DOCKER::SANDBOX_IMAGE_PULL_FAILED", "The image cannot be found.")

@@ -30,21 +30,25 @@ type row struct {
 	IdleUntil    sql.NullInt64 `db:"idle_until_us"`
 	ExecdToken   bool          `db:"execd_token"`
 	SecureAccess bool          `db:"secure_access"`
+	Promised     bool          `db:"promised"`
+	Failed       sql.NullInt64 `db:"failed_us"`
+	FailedWhy    string        `db:"failed_why"`
 }
 
 const putQuery = `
 INSERT INTO edge_sandboxes
        (id, phase, image, snapshot_id, platform_os, platform_arch, entrypoint, metadata, created_us, expires_us,
-        renew_us, renew_max_us, idle_us, idle_until_us, execd_token, secure_access)
+        renew_us, renew_max_us, idle_us, idle_until_us, execd_token, secure_access, promised, failed_us, failed_why)
 VALUES (:id, :phase, :image, :snapshot_id, :platform_os, :platform_arch, :entrypoint, :metadata, :created_us, :expires_us,
-        :renew_us, :renew_max_us, :idle_us, :idle_until_us, :execd_token, :secure_access)
+        :renew_us, :renew_max_us, :idle_us, :idle_until_us, :execd_token, :secure_access, :promised, :failed_us, :failed_why)
 ON CONFLICT (id) DO UPDATE SET
        phase = excluded.phase, image = excluded.image, snapshot_id = excluded.snapshot_id,
        platform_os = excluded.platform_os, platform_arch = excluded.platform_arch,
        entrypoint = excluded.entrypoint, metadata = excluded.metadata, created_us = excluded.created_us,
        expires_us = excluded.expires_us, renew_us = excluded.renew_us,
        renew_max_us = excluded.renew_max_us, idle_us = excluded.idle_us, idle_until_us = excluded.idle_until_us,
-       execd_token = excluded.execd_token, secure_access = excluded.secure_access`
+       execd_token = excluded.execd_token, secure_access = excluded.secure_access,
+       promised = excluded.promised, failed_us = excluded.failed_us, failed_why = excluded.failed_why`
 
 // Put implements lifecycle.Store.
 func (s *Store) Put(ctx context.Context, r lifecycle.Record) error {
@@ -100,7 +104,11 @@ func pack(r lifecycle.Record) (row, error) {
 		Created: r.CreatedAt.UnixMicro(), Expires: packTime(r.ExpiresAt),
 		Renew: r.RenewExtend.Microseconds(), RenewMax: r.RenewMax.Microseconds(),
 		Idle: r.IdleTimeout.Microseconds(), IdleUntil: packTime(r.IdleUntil), ExecdToken: r.ExecdToken,
-		SecureAccess: r.SecureAccess,
+		SecureAccess: r.SecureAccess, Promised: r.Promised,
+	}
+	if r.Phase == lifecycle.Unmade {
+		// The table's phases are fixed; what could not be made is one that failed while creating.
+		p.Phase, p.Failed, p.FailedWhy = string(lifecycle.Creating), packTime(r.Failure.At), r.Failure.Message
 	}
 	if r.Platform != nil {
 		p.PlatformOS, p.PlatformArch = r.Platform.OS, r.Platform.Arch
@@ -133,7 +141,10 @@ func (p row) unpack() (lifecycle.Record, error) {
 		CreatedAt: time.UnixMicro(p.Created).UTC(), ExpiresAt: unpackTime(p.Expires),
 		RenewExtend: duration(p.Renew), RenewMax: duration(p.RenewMax),
 		IdleTimeout: duration(p.Idle), IdleUntil: unpackTime(p.IdleUntil),
-		ExecdToken: p.ExecdToken, SecureAccess: p.SecureAccess,
+		ExecdToken: p.ExecdToken, SecureAccess: p.SecureAccess, Promised: p.Promised,
+	}
+	if p.Failed.Valid {
+		r.Phase, r.Failure = lifecycle.Unmade, lifecycle.Failure{At: unpackTime(p.Failed), Message: p.FailedWhy}
 	}
 	if p.PlatformOS != "" {
 		r.Platform = &lifecycle.Platform{OS: p.PlatformOS, Arch: p.PlatformArch}

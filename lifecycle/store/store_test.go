@@ -42,6 +42,11 @@ func records() []lifecycle.Record {
 			IdleTimeout: 90 * time.Second, IdleUntil: created.Add(2 * time.Minute),
 		},
 		{ID: "b", Phase: lifecycle.Creating, SnapshotID: "s", Entrypoint: []string{}, Metadata: map[string]string{}, CreatedAt: created},
+		{ID: "d", Phase: lifecycle.Creating, Promised: true, Entrypoint: []string{}, Metadata: map[string]string{}, CreatedAt: created},
+		{
+			ID: "e", Phase: lifecycle.Unmade, Promised: true, Entrypoint: []string{}, Metadata: map[string]string{}, CreatedAt: created,
+			Failure: lifecycle.Failure{At: created.Add(time.Second), Message: "no such image"},
+		},
 		{ID: "c", Phase: lifecycle.Deleting, Entrypoint: []string{}, Metadata: map[string]string{}, CreatedAt: created},
 	}
 }
@@ -68,7 +73,7 @@ func TestRecordsSurvive(t *testing.T) {
 	require.NoError(t, s.Delete(t.Context(), "b"), "an absent record")
 	all, err = s.All(t.Context())
 	require.NoError(t, err)
-	require.ElementsMatch(t, []lifecycle.Record{changed, records()[2]}, all)
+	require.ElementsMatch(t, []lifecycle.Record{changed, records()[2], records()[3], records()[4]}, all)
 }
 
 func TestRefusesAnUnknownPhase(t *testing.T) {
