@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 
 	"github.com/opensandbox-edge/edge/internal/identity"
@@ -26,7 +27,9 @@ var errForeign = errors.New("what answers there did not prove to be this sandbox
 func NewProber() Prober {
 	return pinger{&http.Client{
 		Transport: &http.Transport{
-			Proxy:                  nil, // the environment's proxies are not for sandboxes
+			Proxy: nil, // the environment's proxies are not for sandboxes
+			// A transport's dial goes on after the request that it was for has ended.
+			DialContext:            (&net.Dialer{Timeout: maxProbe}).DialContext,
 			DisableKeepAlives:      true,
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: maxPong,
