@@ -16,6 +16,7 @@ var refusalSigns = []struct{ phrase, key, hint string }{
 	{"apparmor failed", "docker.apparmor_profile", "load the profile on the engine's host"},
 	{"apparmor profile", "docker.apparmor_profile", "load the profile on the engine's host"},
 	{"seccomp profile", "docker.seccomp_profile", "the engine does not understand the profile"},
+	{"arch for seccomp", "docker.seccomp_profile", "the OCI runtime does not understand the profile"},
 	{"init seccomp", "docker.seccomp_profile", "the OCI runtime does not understand the profile"},
 	{"runtime name", "secure_runtime.docker_runtime", "the engine no longer has this OCI runtime"},
 }
