@@ -46,7 +46,7 @@ func TestEveryKeyIsReadOrInert(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]bool{
-		"server.loop": true, "server.http": true, "docker.pending_failure_ttl_seconds": true,
+		"server.loop": true, "server.http": true,
 	}, inert)
 	exempt := map[string]bool{"Server.Loop": true, "Server.HTTP": true, "Docker.PendingFailureTTL": true}
 	fields := 0

@@ -73,6 +73,8 @@ func openLifecycle(ctx context.Context, s *state, c *config.Config, r Runtime) (
 		MaxConcurrent:     c.Server.ThreadPoolSize,
 		MaxPendingCreates: noLimit(c.Server.MaxPending),
 		MaxSandboxes:      c.Server.MaxSandboxes,
+		FailureTTL:        c.Docker.PendingFailureTTL,
+		Keys:              opened,
 		Logger:            log.With("part", "lifecycle"),
 		Metrics:           s.metrics.lifecycle,
 	}

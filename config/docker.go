@@ -21,7 +21,7 @@ type DockerRuntime struct {
 	SeccompProfile    string
 	PidsLimit         int64 // 0 = unlimited
 	ShareRegistryAuth bool
-	PendingFailureTTL time.Duration // accepted and without effect
+	PendingFailureTTL time.Duration // 0 = failures are not shown
 	ExecdStartTimeout time.Duration
 	Network           DockerNetwork
 	Hardening         DockerHardening
@@ -130,9 +130,9 @@ var dockerSection = Section{
 			at:      func(c *Config, _ int) any { return &c.Docker.ShareRegistryAuth },
 		},
 		{
-			Name: "pending_failure_ttl_seconds", Kind: Integer, Default: 3600, Min: bound(0), NewKey: true, Inert: true,
-			Doc: "Accepted so that files stay portable: a failed create leaves no sandbox here that could stay visible. The variable PENDING_FAILURE_TTL wins over it.",
-			ZH:  "为保持配置文件可移植而接受：本服务器创建失败时不会留下可见的沙箱，设置无效果。环境变量 PENDING_FAILURE_TTL 优先。",
+			Name: "pending_failure_ttl_seconds", Kind: Integer, Default: 3600, Min: bound(0), NewKey: true,
+			Doc: "Seconds for which a sandbox that was created with Prefer: respond-async and could not be made is shown as Failed, with the reason; 0 = not at all. The variable PENDING_FAILURE_TTL wins over it.",
+			ZH:  "以 Prefer: respond-async 创建但失败的沙箱以 Failed 状态及原因保留显示的秒数；0 = 不保留。环境变量 PENDING_FAILURE_TTL 优先。",
 			at:  func(c *Config, _ int) any { return &c.Docker.PendingFailureTTL },
 		},
 		{

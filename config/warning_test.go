@@ -77,7 +77,7 @@ func TestConflicts(t *testing.T) {
 	l, err := parse(minimal+"[server]\nlog_level = \"DEBUG\"\nloop = \"uvloop\"\nhttp = \"h11\"\n", EnvAPIKey, "  ", EnvPendingTTL, "60")
 	require.NoError(t, err)
 	require.Equal(t, "DEBUG", l.Config.Log.Level)
-	require.Equal(t, []string{"server.loop", "server.http", "docker.pending_failure_ttl_seconds"}, l.Report.Inert)
+	require.Equal(t, []string{"server.loop", "server.http"}, l.Report.Inert)
 	require.True(t, strings.Contains(l.Report.Warnings[1].String(), "environment OPENSANDBOX_SERVER_API_KEY: is set but blank"))
 
 	_, err = parse(minimal + "[server]\nlog_level = \"LOUD\"\n")
