@@ -41,7 +41,7 @@ test-unit: ## Unit tests under the race detector, no engine needed.
 test-docker: build ## Real containers: runtime, bootstrap and end-to-end suites.
 	@$(WITH_ENGINE) tools/machine/test-docker
 
-test-clients: build ## The published Python client against the real server, where Python is present.
+test-clients: build ## The published Python, osb and JavaScript clients against the real server.
 	@$(WITH_ENGINE) tools/machine/test-clients
 
 test-xcaddy: xcaddy ## The modules in a stock caddy built by xcaddy, started from Caddyfile.example.

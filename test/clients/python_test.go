@@ -3,13 +3,9 @@
 package clients
 
 import (
-	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/opensandbox-edge/edge/test/edge"
 )
 
 // The routes an endpoint answer may name; wildcard hosts would need DNS.
@@ -19,8 +15,10 @@ var ingress = map[string]string{
 	"uri":    "[ingress]\nmode = \"gateway\"\ngateway.address = \"%[1]s\"\ngateway.route.mode = \"uri\"\n# %[2]d\n",
 }
 
+// What a first script does, over every form of route.
 func TestPublishedPythonClient(t *testing.T) {
-	for _, run := range []struct{ name, mode, access string }{
+	python := tool(t, "EDGE_PYTHON")
+	for _, form := range []struct{ name, mode, access string }{
 		{"direct", "direct", "open"},
 		{"direct", "proxy", "open"},
 		{"header", "direct", "open"},
@@ -32,17 +30,10 @@ func TestPublishedPythonClient(t *testing.T) {
 		{"uri", "direct", "secure"},
 		{"uri", "proxy", "secure"},
 	} {
-		t.Run(run.name+" "+run.mode+" "+run.access, func(t *testing.T) {
+		t.Run(form.name+" "+form.mode+" "+form.access, func(t *testing.T) {
 			t.Parallel()
-			s, err := edge.New(edge.Options{
-				Binary: os.Getenv("EDGE_SERVER"), ExecdImg: os.Getenv("EDGE_EXECD_IMAGE"),
-				DemoImage: os.Getenv("EDGE_DEMO_IMAGE"), Dir: t.TempDir(), Ingress: ingress[run.name],
-			})
-			require.NoError(t, err)
-			require.NoError(t, s.Start(t.Context()))
-			defer s.Kill()
-			out, err := exec.CommandContext(t.Context(), os.Getenv("EDGE_PYTHON"), "python_smoke.py", s.Addr, s.Key, s.DemoImage, run.mode, run.access).CombinedOutput()
-			require.NoError(t, err, "%s\n--- server ---\n%s", out, s.Log())
+			s := start(t, ingress[form.name], "")
+			run(t, python, "python_smoke.py", s.Addr, s.Key, s.DemoImage, form.mode, form.access)
 			left, err := s.Containers(t.Context())
 			require.NoError(t, err)
 			require.Empty(t, left)
