@@ -29,6 +29,9 @@ const (
 	codeAPINotSupported   = "SANDBOX::API_NOT_SUPPORTED"
 )
 
+// retryEngine is when a client may try again while the engine is down, in seconds.
+const retryEngine = 5
+
 // engineError turns a failure of an engine call into a typed error. The engine's own
 // text goes to the cause, never to the client: it may quote addresses and paths.
 // A cancelled caller and a typed error pass as they are.
@@ -45,8 +48,8 @@ func engineError(ctx context.Context, err error, code, doing string) error {
 		return apierror.New(http.StatusInternalServerError, code,
 			"The container engine did not answer in time while %s; try again, or raise docker.api_timeout.", doing).Because(err)
 	case unreachable(err):
-		return apierror.New(http.StatusInternalServerError, code,
-			"The container engine could not be reached while %s; check that it runs and that the server may use its socket.", doing).Because(err)
+		return apierror.New(http.StatusServiceUnavailable, code,
+			"The container engine could not be reached while %s; check that it runs and that the server may use its socket.", doing).Because(err).Retry(retryEngine)
 	}
 	return apierror.New(http.StatusInternalServerError, code,
 		"The container engine failed while %s; the server's log has its answer.", doing).Because(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/containerd/errdefs"
 
 	"github.com/opensandbox-edge/edge/apierror"
+	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/docker/registryauth"
 	"github.com/opensandbox-edge/edge/secret"
 )
@@ -50,6 +51,8 @@ func (r *Runtime) pullMissing(ctx context.Context, p plan) error {
 
 // pullFor pulls the image of a sandbox with the login that login finds.
 func (r *Runtime) pullFor(ctx context.Context, p plan) error {
+	p.spec.Notice.Tell(lifecycle.StepPulling)
+	defer p.spec.Notice.Tell(lifecycle.StepCreating)
 	platform := ""
 	if p.platform != nil {
 		platform = p.platform.OS + "/" + p.platform.Architecture
