@@ -18,27 +18,8 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
-// withGVisor makes an engine of the test's own, which has gVisor, the one that this
-// test's runtimes and clients talk to.
-func withGVisor(t *testing.T) {
-	runsc := os.Getenv("EDGE_RUNSC")
-	if runsc == "" {
-		t.Skip("SKIPPED: gVisor: EDGE_RUNSC does not name a runsc; tools/gvisor/build builds one from the Go module proxy")
-	}
-	engine := dockertest.Start(t, map[string]dockertest.Runtime{
-		// Without an overlay of its own: what a sandbox writes is then the engine's to commit.
-		"runsc": {Path: runsc, Args: []string{"--platform=systrap", "--overlay2=none"}},
-	})
-	engine.Load(execdImage(), demoImage())
-	out, err := engine.Docker("run", "--rm", "--runtime=runsc", "--entrypoint=true", demoImage())
-	if err != nil {
-		t.Skipf("SKIPPED: gVisor does not run on this machine: %s", strings.ReplaceAll(strings.TrimSpace(out), "\n", " "))
-	}
-	t.Setenv("DOCKER_HOST", engine.Host())
-}
-
 func TestGVisorIsWhatASandboxRunsIn(t *testing.T) {
-	withGVisor(t)
+	t.Setenv("DOCKER_HOST", dockertest.GVisor(t, demoImage(), execdImage()).Host())
 	r, cli := open(t, func(o *Options) { o.Hardening.OCIRuntime = "runsc" }), engineClient(t)
 	s := spec(uuid.NewString())
 	s.Limits = lifecycle.Limits{MemoryBytes: 256 << 20, NanoCPUs: 5e8}
@@ -68,7 +49,7 @@ func TestGVisorIsWhatASandboxRunsIn(t *testing.T) {
 }
 
 func TestGVisorBehavesLikeEveryRuntime(t *testing.T) {
-	withGVisor(t)
+	t.Setenv("DOCKER_HOST", dockertest.GVisor(t, demoImage(), execdImage()).Host())
 	behavesLikeEveryRuntime(t, func(o *Options) { o.Hardening.OCIRuntime = "runsc" })
 }
 
