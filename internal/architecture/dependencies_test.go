@@ -102,7 +102,7 @@ var mayImport = map[string][]string{
 	"deploy/images":          {},
 	"deploy/monitoring":      {},
 	"test":                   {},
-	"test/bench":             {"lifecycle", "lifecycle/feed", "lifecycle/store", "auth", "ingress/route", "test/edge"},
+	"test/bench":             {"lifecycle", "lifecycle/feed", "lifecycle/store", "auth", "ingress/route", "test"},
 
 	"internal/architecture":    {},
 	"internal/porttest":        {},
