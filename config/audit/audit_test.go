@@ -42,6 +42,8 @@ no_new_privileges = false
 apparmor_profile = "unconfined"
 seccomp_profile = "unconfined"
 pids_limit = 0
+log_max_bytes = 0
+extra_hosts = ["host:host-gateway"]
 [ingress]
 mode = "gateway"
 gateway.address = "*.sandboxes.example.com"

@@ -49,6 +49,25 @@ func (a *audit) docker() {
 	if d.PidsLimit == 0 {
 		a.fail("docker.pids_limit", "is off: one sandbox can use up the machine's process ids")
 	}
+	a.dockerBounds(&d.Hardening)
+}
+
+// dockerBounds looks at what one sandbox can take from the others.
+func (a *audit) dockerBounds(h *config.DockerHardening) {
+	if h.DefaultMemory == "" {
+		a.warn("docker.default_limits.memory", "is absent: a sandbox whose create names no limit can use all of the machine's memory")
+	}
+	if h.DefaultCPU == "" {
+		a.warn("docker.default_limits.cpu", "is absent: a sandbox whose create names no limit can use all of the machine's processors")
+	}
+	if h.LogMaxBytes == 0 {
+		a.fail("docker.log_max_bytes", "is off: the output of one sandbox can fill the engine's disk")
+	}
+	for _, entry := range h.ExtraHosts {
+		if strings.HasSuffix(entry, ":host-gateway") {
+			a.warn("docker.extra_hosts", "names the engine's host to sandboxes, which then find whatever listens there")
+		}
+	}
 }
 
 func missingCapabilities(dropped []string) []string {
