@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/namedvolume"
 )
 
 const (
@@ -59,7 +60,7 @@ func TestSandboxOfTheReferenceIsAdopted(t *testing.T) {
 	own := open(t, nil)
 	id := uuid.NewString()
 	keep, drop := "keep-"+id, "drop-"+id
-	for name, labels := range map[string]map[string]string{keep: nil, drop: {LabelManagedBy: managedByServer}} {
+	for name, labels := range map[string]map[string]string{keep: nil, drop: {LabelManagedBy: namedvolume.ManagedByServer}} {
 		_, err := cli.VolumeCreate(t.Context(), volume.CreateOptions{Name: name, Labels: labels})
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = cli.VolumeRemove(context.Background(), name, true) })

@@ -25,6 +25,7 @@ type plan struct {
 	env      []string
 	argv     []string
 	platform *ocispec.Platform
+	volumes  *prepared
 }
 
 // Create implements lifecycle.Runtime. On the usual path it makes three engine calls:
@@ -44,7 +45,14 @@ func (r *Runtime) Create(ctx context.Context, spec lifecycle.Spec) (lifecycle.In
 	if err := r.admitImage(ctx, p); err != nil {
 		return lifecycle.Instance{}, err
 	}
+	if p.volumes, err = r.volumes.prepare(ctx, spec.ID, spec.Volumes); err != nil {
+		return lifecycle.Instance{}, err
+	}
+	defer p.volumes.done()
 	if err := r.launch(ctx, p); err != nil {
+		return lifecycle.Instance{}, err
+	}
+	if err := p.volumes.verified(); err != nil {
 		return lifecycle.Instance{}, err
 	}
 	instance, err := r.Inspect(ctx, spec.ID)
@@ -153,7 +161,10 @@ func (r *Runtime) createOnce(ctx context.Context, p plan, ports *hostPorts) (str
 	if err != nil {
 		return "", err
 	}
-	host := r.hostConfig(p.spec.Limits, r.execd.mounts())
+	if err := p.volumes.label(labels); err != nil {
+		return "", err
+	}
+	host := r.hostConfig(p.spec.Limits, append(r.execd.mounts(), p.volumes.mounts...))
 	config := &container.Config{
 		Image: p.image.Name, Entrypoint: []string{bootstrapPath}, Cmd: p.argv, Env: p.env, Labels: labels,
 		AttachStdout: true, AttachStderr: true,
@@ -163,6 +174,9 @@ func (r *Runtime) createOnce(ctx context.Context, p plan, ports *hostPorts) (str
 	call, cancel := r.call(context.WithoutCancel(ctx))
 	defer cancel()
 	created, err := r.engine.ContainerCreate(call, config, host, nil, p.platform, p.name)
+	if unseen := unseenMount(err); unseen != nil {
+		return "", unseen
+	}
 	if err != nil {
 		return "", refusedSettings(err)
 	}

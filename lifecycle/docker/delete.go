@@ -22,14 +22,14 @@ func (r *Runtime) Delete(ctx context.Context, id string) error {
 	switch {
 	case errors.Is(err, lifecycle.ErrNotFound):
 		// Leftovers are still looked for: the container may have been removed by hand.
-		return r.deleteError(ctx, r.removeSidecar(ctx, id))
+		return r.deleteError(ctx, errors.Join(r.removeSidecar(ctx, id), r.volumes.giveBack(ctx, id, false, nil)))
 	case err != nil:
 		return err
 	}
 	r.thawForKill(ctx, c)
 	// Volumes last: they are in use until the containers are gone.
 	err = errors.Join(r.remove(ctx, c.ID), r.removeSidecar(ctx, id))
-	err = errors.Join(err, r.removeVolumes(ctx, managedVolumes(c.Config.Labels)))
+	err = errors.Join(err, r.volumes.giveBack(ctx, id, true, managedVolumes(c.Config.Labels)))
 	return r.deleteError(ctx, err)
 }
 
@@ -99,38 +99,4 @@ func (r *Runtime) removeSidecar(ctx context.Context, id string) error {
 		return nil
 	}
 	return r.remove(ctx, c.ID)
-}
-
-// removeVolumes removes the volumes a sandbox claims, if the volume itself says the
-// server made it. One still in use by another sandbox is left for that one's end.
-func (r *Runtime) removeVolumes(ctx context.Context, names []string) error {
-	var failed error
-	for _, name := range names {
-		failed = errors.Join(failed, r.removeVolume(ctx, name))
-	}
-	return failed
-}
-
-func (r *Runtime) removeVolume(ctx context.Context, name string) error {
-	call, cancel := r.call(ctx)
-	defer cancel()
-	v, err := r.engine.VolumeInspect(call, name)
-	switch {
-	case errdefs.IsNotFound(err):
-		return nil
-	case err != nil:
-		return err
-	case v.Name != name || v.Labels[LabelManagedBy] != managedByServer:
-		r.log.Warn("leaving a volume that the server did not create", "volume", name)
-		return nil
-	}
-	err = r.engine.VolumeRemove(call, name, false)
-	switch {
-	case errdefs.IsNotFound(err):
-		return nil
-	case errdefs.IsConflict(err):
-		r.log.Info("leaving a volume that is in use", "volume", name)
-		return nil
-	}
-	return err
 }

@@ -49,8 +49,6 @@ const (
 )
 
 const (
-	// managedByServer is the value of LabelManagedBy on a volume the server may remove.
-	managedByServer = "server"
 	// timeFormat is the reference's: ISO 8601 with a numeric offset and microseconds.
 	timeFormat      = "2006-01-02T15:04:05.000000-07:00"
 	timeFormatWhole = "2006-01-02T15:04:05-07:00"

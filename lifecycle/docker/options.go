@@ -47,6 +47,10 @@ type Options struct {
 	// ExecdImage is where execd and bootstrap.sh come from. Required.
 	ExecdImage string
 
+	// Volumes says what sandboxes may mount; by default no host path, no bucket, and every
+	// named volume but the server's own.
+	Volumes Volumes
+
 	// Hardening confines every sandbox. New fails when the engine cannot do what it asks for.
 	Hardening hardening.Options
 

@@ -27,6 +27,7 @@ type Runtime struct {
 	profile hardening.Profile
 	execd   *execdSource
 	pulls   *puller
+	volumes *mounter
 
 	ports hostport.Book
 	probe prober
@@ -92,7 +93,11 @@ func (r *Runtime) Name() string { return "docker" }
 func (r *Runtime) Close() error {
 	r.stop()
 	r.background.Wait()
-	return r.engine.Close()
+	var err error
+	if r.volumes != nil {
+		err = r.volumes.close()
+	}
+	return errors.Join(err, r.engine.Close())
 }
 
 // checkEngine verifies at start what would otherwise fail the first create.
@@ -116,7 +121,8 @@ func (r *Runtime) checkEngine(ctx context.Context) error {
 	if r.pulls.disk, err = newDiskFloor(r.engine.local(), info.DockerRootDir, r.opts.PullMinFree); err != nil {
 		r.log.Warn("the engine's disk cannot be seen from here: pulls begin however full it is (docker.pull_min_free)", "error", err)
 	}
-	return nil
+	r.volumes, err = newMounter(ctx, r, info.DockerRootDir)
+	return err
 }
 
 // prepareExecd fills the volume now if that needs no download, else in the background.
