@@ -3,8 +3,10 @@
 package docker
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -106,7 +108,9 @@ func TestHostModeSandboxOfTheReferenceGetsNoForeignExecd(t *testing.T) {
 }
 
 func TestHostModeNeedsAFreePort(t *testing.T) {
-	r := open(t, func(o *Options) { o.NetworkMode = networkHost })
+	var log bytes.Buffer
+	r := open(t, func(o *Options) { o.NetworkMode, o.Logger = networkHost, slog.New(slog.NewTextHandler(&log, nil)) })
+	require.Contains(t, log.String(), "docker.network_mode", "a start on the host's network is a warning (threat row K1)")
 	h, err := r.ports.Draw(r.opts.Ports, loopback, 1)
 	require.NoError(t, err)
 	defer h.Release()

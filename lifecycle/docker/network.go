@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -24,6 +25,13 @@ const (
 // userDefined reports a network that somebody created, other than the engine.
 func userDefined(mode string) bool {
 	return mode != networkHost && mode != networkBridge && mode != "default"
+}
+
+// warnOfHost says once per start what the host's network gives away (threat rows K1, K2):
+// root in a sandbox can become any user there is, this server's too.
+func (r *Runtime) warnOfHost() {
+	r.log.Warn("sandboxes share the machine's network: a process in one reaches whatever listens on this machine, and can have this server's user id; "+
+		"set docker.network_mode to \"bridge\" unless they need that", "uid", os.Getuid())
 }
 
 // checkNetwork is done once at start; a network removed later shows as a failed start

@@ -102,6 +102,9 @@ func (r *Runtime) Close() error {
 
 // checkEngine verifies at start what would otherwise fail the first create.
 func (r *Runtime) checkEngine(ctx context.Context) error {
+	if r.opts.NetworkMode == networkHost {
+		r.warnOfHost()
+	}
 	if userDefined(r.opts.NetworkMode) {
 		if err := r.checkNetwork(ctx); err != nil {
 			return err
