@@ -66,10 +66,9 @@ func (h *history) add(o Occurrence) {
 func (h *history) read() History {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return History{
-		Occurrences: slices.Clone(h.entries),
-		Complete:    !h.dropped && len(h.entries) > 0 && h.entries[0].Reason == occurredCreate,
-	}
+	// A sandbox from a pool begins with its claim: before that it was nobody's.
+	whole := !h.dropped && len(h.entries) > 0 && slices.Contains([]string{occurredCreate, occurredReady}, h.entries[0].Reason)
+	return History{Occurrences: slices.Clone(h.entries), Complete: whole}
 }
 
 // History tells what happened to a sandbox, as far as this process has seen it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/runtimefake"
 )
 
@@ -104,4 +105,17 @@ func TestHistoryOfASandboxThatCannotBeRemoved(t *testing.T) {
 	require.True(t, last.Warning)
 	require.NotContains(t, last.Message, "fire", "causes go to the log")
 	b.runtime.SetHook(nil)
+}
+
+func TestHistoryOfASandboxThatCouldNotBeMade(t *testing.T) {
+	b := started(t, keepFailures)
+	sb, err := b.Create(t.Context(), request(async, func(r *lifecycle.CreateRequest) { r.Image = runtimefake.RefusedImage }))
+	require.NoError(t, err)
+	b.reaches(sb.ID, lifecycle.Failed)
+	require.Equal(t, []string{"Creating", "Failed"}, b.reasons(sb.ID))
+	h, err := b.History(sb.ID)
+	require.NoError(t, err)
+	require.True(t, h.Complete)
+	require.True(t, h.Occurrences[1].Warning)
+	require.Contains(t, h.Occurrences[1].Message, "image")
 }

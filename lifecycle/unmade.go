@@ -40,6 +40,7 @@ func (s *Service) keepFailure(ctx context.Context, u *tracked, why error) {
 	message := apierror.From(why).Message
 	record.Phase = Unmade
 	record.Failure = Failure{At: stamp(s.clock.Now()), Message: strings.ToValidUTF8(message[:min(len(message), maxFailureText)], "")}
+	s.changed(u, Status{State: Pending}, record.Failure.status())
 	s.showFailure(u, record)
 	if err := s.save(ctx, record); err != nil {
 		// A restart finds it half made and comes to the same end.
