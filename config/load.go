@@ -117,7 +117,7 @@ func Load(o Options) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded.Stamp = stamp
+	loaded.Stamp, loaded.Config.Path = stamp, path
 	return loaded, nil
 }
 
