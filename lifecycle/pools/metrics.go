@@ -13,6 +13,12 @@ const (
 	claimExhausted = "exhausted"
 )
 
+// How refills ended; a label.
+const (
+	refillOK     = "ok"
+	refillFailed = "failed"
+)
+
 // metrics measure a Set. No label names a pool: clients choose these names.
 type metrics struct {
 	claims  *prometheus.CounterVec
@@ -37,15 +43,18 @@ func newMetrics() *metrics {
 	for _, path := range []string{claimHit, claimCold, claimExhausted} {
 		m.claims.WithLabelValues(path)
 	}
+	for _, outcome := range []string{refillOK, refillFailed} {
+		m.refills.WithLabelValues(outcome)
+	}
 	return m
 }
 
 func (m *metrics) claim(path string) { m.claims.WithLabelValues(path).Inc() }
 
 func (m *metrics) refilled(took time.Duration, err error) {
-	outcome := "ok"
+	outcome := refillOK
 	if err != nil {
-		outcome = "error"
+		outcome = refillFailed
 	}
 	m.refills.WithLabelValues(outcome).Observe(took.Seconds())
 }

@@ -123,7 +123,7 @@ var diagnostics = []Operation{
 var pools = []Operation{
 	{
 		Method: "POST", Path: "/pools", ID: "createPool", Tag: "Pools", Summary: "Create a pool",
-		Body: "CreatePoolRequest", Success: 201, Answer: "Pool", Errors: []int{409, 413, 422, 501},
+		Body: "CreatePoolRequest", Success: 201, Answer: "Pool", Errors: []int{400, 409, 413, 422, 501},
 	},
 	{
 		Method: "GET", Path: "/pools", ID: "listPools", Tag: "Pools", Summary: "List pools",
@@ -135,7 +135,7 @@ var pools = []Operation{
 	},
 	{
 		Method: "PUT", Path: "/pools/{poolName}", ID: "updatePool", Tag: "Pools", Summary: "Resize a pool",
-		Body: "UpdatePoolRequest", Success: 200, Answer: "Pool", Errors: []int{404, 413, 422, 501},
+		Body: "UpdatePoolRequest", Success: 200, Answer: "Pool", Errors: []int{400, 404, 413, 422, 501},
 	},
 	{
 		Method: "DELETE", Path: "/pools/{poolName}", ID: "deletePool", Tag: "Pools", Summary: "Delete a pool",

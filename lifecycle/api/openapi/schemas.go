@@ -118,7 +118,7 @@ var schemas = object{
 		"truncated": truth("Whether some is missing."), "warnings": texts("Gaps."),
 	}, "sandboxId", "kind", "scope", "delivery", "contentType", "truncated"),
 	"Capacity": schema(object{
-		"bufferMax": whole(0, "Most idle pods."), "bufferMin": whole(0, "Fewest idle pods."), "poolMax": whole(0, "Most pods."), "poolMin": whole(0, "Fewest pods."),
+		"bufferMax": whole(0, "Most members: started sandboxes that nobody has claimed."), "bufferMin": whole(0, "Fewest members."), "poolMax": whole(0, "Most members and claimed sandboxes together."), "poolMin": whole(0, "Fewest of both."),
 	}, "bufferMax", "bufferMin", "poolMax", "poolMin"),
 	"CreatePoolRequest": schema(object{"name": text("Pool name."), "template": object{"type": "object"}, "capacitySpec": ref("Capacity")}, "name", "template", "capacitySpec"),
 	"UpdatePoolRequest": schema(object{"capacitySpec": ref("Capacity")}, "capacitySpec"),
