@@ -47,6 +47,7 @@ func dockerOptions(c *config.Config, log *slog.Logger) docker.Options {
 		NetworkMode:       c.Docker.NetworkMode,
 		APITimeout:        c.Docker.APITimeout,
 		ExecdImage:        c.Runtime.ExecdImage,
+		Volumes:           dockerVolumes(c),
 		Hardening:         hardeningOptions(c),
 		ShareRegistryAuth: c.Docker.ShareRegistryAuth,
 		CheckImageAccess:  !c.Docker.Pull.ShareCached,
