@@ -95,6 +95,11 @@ func (s *Server) Endpoint(ctx context.Context, id string, port int, query string
 
 // Call makes one API call. A status of 400 and more is an *APIError.
 func (s *Server) Call(ctx context.Context, method, path string, in, out any) error {
+	return s.CallWith(ctx, nil, method, path, in, out)
+}
+
+// CallWith is Call with further headers.
+func (s *Server) CallWith(ctx context.Context, headers map[string]string, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		encoded, err := json.Marshal(in)
@@ -108,6 +113,9 @@ func (s *Server) Call(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	req.Header.Set("OPEN-SANDBOX-API-KEY", s.Key)
+	for name, value := range headers {
+		req.Header.Set(name, value)
+	}
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -31,6 +31,9 @@ type Options struct {
 	Env     []string
 	// EngineSocket is the engine's Unix socket, when it is not the default one.
 	EngineSocket string
+	// Engine is the address of the engine, for the server and for what looks after it, when
+	// it is not the default one.
+	Engine string
 }
 
 // Server is one running opensandbox-server with a configuration of its own: its
@@ -113,6 +116,9 @@ func (s *Server) Start(ctx context.Context) error {
 	cmd := exec.Command(s.Binary, "--config", s.ConfigPath())
 	cmd.Env = append(os.Environ(), "HOME="+s.Dir)
 	cmd.Env = append(cmd.Env, s.Env...)
+	if s.Engine != "" {
+		cmd.Env = append(cmd.Env, "DOCKER_HOST="+s.Engine)
+	}
 	if s.EngineSocket != "" {
 		cmd.Env = append(cmd.Env, "DOCKER_HOST=unix://"+s.EngineSocket)
 	}
@@ -251,7 +257,11 @@ func (s *Server) RemoveContainers(ctx context.Context) error {
 }
 
 func (s *Server) docker(ctx context.Context, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, "docker", args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "docker", args...)
+	if s.Engine != "" {
+		cmd.Env = append(os.Environ(), "DOCKER_HOST="+s.Engine)
+	}
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("docker %s: %w: %s", args[0], err, out)
 	}
