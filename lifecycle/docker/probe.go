@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opensandbox-edge/edge/internal/backoff"
+	"github.com/opensandbox-edge/edge/internal/identity"
 	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 )
@@ -100,10 +101,12 @@ func (r *Runtime) tryAddress(ctx context.Context) (reached bool, err error) {
 	}
 	id := uuid.NewString()
 	pids := int64(probePids)
+	// Neighbours on the network must not use the daemon: no token has this digest.
+	env := []string{wire.EnvSandboxID + "=" + id, wire.EnvExecdTokenSum + "=" + identity.Challenge() + identity.Challenge()}
 	call, cancel := r.call(context.WithoutCancel(ctx))
 	defer cancel()
 	made, err := r.engine.ContainerCreate(call, &container.Config{
-		Image: imageID, Entrypoint: []string{"/execd"}, Cmd: []string{}, Env: []string{wire.EnvSandboxID + "=" + id},
+		Image: imageID, Entrypoint: []string{"/execd"}, Cmd: []string{}, Env: env,
 		Labels: map[string]string{LabelAuxiliary: auxiliaryExecd, LabelInstance: r.opts.Instance},
 	}, &container.HostConfig{
 		NetworkMode: container.NetworkMode(r.opts.NetworkMode), CapDrop: []string{"ALL"},
