@@ -249,7 +249,7 @@ func TestLostAnswersLeaveNothingAfterDelete(t *testing.T) {
 			_, err := r.Create(t.Context(), s)
 			var typed *apierror.Error
 			require.ErrorAs(t, err, &typed)
-			require.Equal(t, http.StatusInternalServerError, typed.Status)
+			require.Equal(t, http.StatusServiceUnavailable, typed.Status)
 			require.NoError(t, r.Delete(t.Context(), s.ID))
 			list, err := r.List(t.Context())
 			require.NoError(t, err)

@@ -86,7 +86,7 @@ func TestWatchReconnects(t *testing.T) {
 	proxy.Down()
 	eventually(lifecycle.EventDisconnected, "", 1)
 	_, err := r.List(t.Context())
-	requireCode(t, err, http.StatusInternalServerError, "DOCKER::SANDBOX_QUERY_FAILED")
+	requireCode(t, err, http.StatusServiceUnavailable, "DOCKER::SANDBOX_QUERY_FAILED")
 	require.Equal(t, 1, count(lifecycle.EventConnected, ""), "connected to an engine that is down")
 	proxy.Up()
 	eventually(lifecycle.EventConnected, "", 2)
