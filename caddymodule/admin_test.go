@@ -85,5 +85,5 @@ http://`+r.addr+` {
 }
 
 func TestAdminViewBeforeThereIsAState(t *testing.T) {
-	require.Equal(t, adminView{Version: "dev", Sandboxes: []adminSandbox{}}, viewOf(nil, at))
+	require.Equal(t, adminView{Version: "dev", Sandboxes: []adminSandbox{}, Pools: []adminPool{}}, viewOf(nil, at))
 }

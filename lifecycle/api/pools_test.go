@@ -80,8 +80,10 @@ func TestLifeOfAPool(t *testing.T) {
 		"resourceLimits":{"cpu":"1","memory":"2Gi"},"entrypoint":["tail","-f","/dev/null"]}`)
 	require.Equal(t, 202, w.Code, w.Body.String())
 	require.Contains(t, w.Body.String(), `"state":"Running"`)
-	w = e.do("POST", "/v1/sandboxes", `{"extensions":{"poolRef":"py"}}`)
+	w = e.do("POST", "/v1/sandboxes", `{"extensions":{"poolRef":"py"}}`, header{"Prefer": "respond-async"})
 	require.Equal(t, 202, w.Code, w.Body.String())
+	require.Contains(t, w.Body.String(), `"state":"Running"`)
+	require.Empty(t, w.Header().Get("Preference-Applied"))
 	require.Contains(t, w.Body.String(), `"entrypoint":[]`, "it is always there")
 	require.Contains(t, e.do("GET", "/v1/sandboxes?metadata=team%3Dml", "").Body.String(), `"totalItems":1`)
 

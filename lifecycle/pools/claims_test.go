@@ -263,3 +263,55 @@ func TestMembersCountAgainstTheServersLimit(t *testing.T) {
 	fails(t, err, 429, "SANDBOX::TOO_MANY_SANDBOXES")
 	require.Equal(t, 3, b.listed())
 }
+
+// While the event stream is down, an address may have become another's (threat row K9).
+func TestWhileEventsAreSilentAMemberIsLookedAtFirst(t *testing.T) {
+	b := newBed(t).start()
+	b.pool(steady(1, 1))
+	var dead string
+	for id := range b.members() {
+		dead = id
+	}
+	b.runtime.Silence()
+	var down time.Time
+	b.eventually(func() bool {
+		if _, up := b.service.Directory().EventAge(); !up && down.IsZero() {
+			down = time.Now()
+		}
+		return !down.IsZero() && time.Since(down) > 2*time.Second
+	}, "the stream is not down")
+	require.NoError(t, b.runtime.Remove(t.Context(), dead))
+	require.NotEqual(t, dead, b.claim().ID)
+	require.NotContains(t, b.members(), dead)
+}
+
+// An answer that was lost is repeated: the same sandbox, not a second one.
+func TestARepeatedClaimIsTheSame(t *testing.T) {
+	b := newBed(t).start()
+	b.pool(steady(2, 9))
+	ask := func(r *lifecycle.CreateRequest) { r.IdempotencyKey, r.Content = "k", [32]byte{1} }
+	first := b.claim(ask)
+	require.Equal(t, first.ID, b.claim(ask).ID)
+	require.Equal(t, 1, b.listed())
+	require.NotEqual(t, first.ID, b.claim().ID)
+}
+
+// A client that leaves while its claim is being served gets nothing, and leaves nothing.
+func TestAClaimThatIsGivenUpLeavesNothing(t *testing.T) {
+	b := newBed(t).start()
+	b.pool(steady(0, 1))
+	ctx, leave := context.WithCancel(t.Context())
+	b.runtime.SetHook(func(_ context.Context, v runtimefake.Verb, _ string) error {
+		if v == runtimefake.Start {
+			leave()
+		}
+		return nil
+	})
+	_, err := b.service.Create(ctx, claim())
+	require.Error(t, err)
+	require.True(t, b.runtime.Empty())
+	require.Empty(t, b.members())
+	require.Zero(t, b.listed())
+	b.runtime.SetHook(nil)
+	b.claim()
+}
