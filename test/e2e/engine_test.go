@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,7 +89,7 @@ func (e *privateEngine) stop(t *testing.T) {
 
 func (e *privateEngine) remove(t *testing.T) {
 	if e.cmd != nil {
-		out, _ := exec.Command("docker", "-H", e.host(), "ps", "-aq").Output()                                //nolint:noctx // the test's context has ended
+		out, _ := exec.Command("docker", "-H", e.host(), "ps", "-aq").Output()                                             //nolint:noctx // the test's context has ended
 		_ = exec.Command("docker", append([]string{"-H", e.host(), "rm", "-fv"}, strings.Fields(string(out))...)...).Run() //nolint:noctx // likewise
 		e.stop(t)
 	}
@@ -96,8 +97,31 @@ func (e *privateEngine) remove(t *testing.T) {
 		text := e.log.String()
 		t.Logf("the engine's log ends with:\n%s", text[max(0, len(text)-8000):])
 	}
-	_ = exec.Command("ip", "link", "del", e.bridge).Run()                                      //nolint:noctx // likewise
-	_ = exec.Command("sh", "-c", "umount "+e.dir+"/exec/netns/* "+e.dir+"/data/overlay2/*/merged 2>/dev/null; rm -rf "+e.dir).Run() //nolint:noctx // likewise
+	e.killShims()
+	_ = exec.Command("ip", "link", "del", e.bridge).Run() //nolint:noctx // the test's context has ended
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(line); len(fields) > 1 && strings.HasPrefix(fields[1], e.dir+"/") {
+			_ = syscall.Unmount(fields[1], syscall.MNT_DETACH)
+		}
+	}
+	require.NoError(t, os.RemoveAll(e.dir))
+}
+
+// killShims ends what watches over containers that this engine forgot, because it stopped
+// while it started them. Its folder in their arguments tells them from all others.
+func (e *privateEngine) killShims() {
+	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range all {
+		line, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(line, []byte("containerd-shim")) || !bytes.Contains(line, []byte(e.dir+"/")) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 // serve runs a server on the engine.
@@ -116,4 +140,3 @@ func run(t *testing.T, in io.Reader, name string, args ...string) {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s %v: %s", name, args, out)
 }
-

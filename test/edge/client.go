@@ -15,8 +15,9 @@ import (
 type Sandbox struct {
 	ID     string `json:"id"`
 	Status struct {
-		State  string `json:"state"`
-		Reason string `json:"reason"`
+		State   string `json:"state"`
+		Reason  string `json:"reason"`
+		Message string `json:"message"`
 
 		LastTransitionAt time.Time `json:"lastTransitionAt"`
 	} `json:"status"`
