@@ -49,7 +49,7 @@ var mayImport = map[string][]string{
 	"lifecycle/pools":       {"lifecycle"},
 	"lifecycle/feed":        {"lifecycle", "auth", "ingress/route"},
 	"lifecycle/runtimefake": {"lifecycle"},
-	"lifecycle/runtimetest": {"lifecycle"},
+	"lifecycle/runtimetest": {"lifecycle", "lifecycle/diagnostics"},
 	"lifecycle/api":         {"lifecycle", "lifecycle/pools", "lifecycle/diagnostics", "auth", "ingress/route", "ingress/sign"},
 
 	// The client's side of HTTP/1.1 knows no sandboxes.

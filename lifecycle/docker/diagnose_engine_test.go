@@ -95,15 +95,3 @@ func TestDescriptionOfASandbox(t *testing.T) {
 	require.Contains(t, h.Head, diagnostics.Field{Label: "Status", Value: "exited"})
 	require.True(t, slices.ContainsFunc(h.Events, func(e diagnostics.Event) bool { return e.Warning && e.Reason == "NonZeroExit" }), "%+v", h)
 }
-
-func TestDiagnosticsOfNothing(t *testing.T) {
-	r := open(t, nil)
-	for _, id := range []string{uuid.NewString(), "../containers/x", ""} {
-		_, err := r.Logs(t.Context(), id, diagnostics.LogQuery{Lines: 1, Bytes: 1})
-		require.ErrorIs(t, err, lifecycle.ErrNotFound)
-		_, err = r.Happenings(t.Context(), id)
-		require.ErrorIs(t, err, lifecycle.ErrNotFound)
-		_, err = r.Describe(t.Context(), id)
-		require.ErrorIs(t, err, lifecycle.ErrNotFound)
-	}
-}

@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"events", testEvents},
 		{"watch ends with its context", testWatchEnds},
 		{"unknown id", testUnknown},
+		{"diagnose", testDiagnose},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newBench(t, open(t))) })
 	}
