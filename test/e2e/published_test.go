@@ -107,7 +107,7 @@ func TestPublishedEndpoints(t *testing.T) {
 // works: two by ports that the engine assigned, all others by way of execd.
 func TestEndpointsWithoutAWayToAddresses(t *testing.T) {
 	s := direct(t, func(s *edge.Server) {
-		edit(t, s, `network_mode = "bridge"`, "network_mode = \"bridge\"\nreach = \"published\"")
+		edit(t, s, `reach = "address"`, `reach = "published"`)
 	})
 	sandbox, err := s.Create(t.Context(), pages(s))
 	require.NoError(t, err)
@@ -148,4 +148,20 @@ func TestEndpointsWithoutAWayToAddresses(t *testing.T) {
 	status, body, err := s.Route(edge.Direct, sandbox.ID, 3000, "").Read(t.Context(), http.MethodGet, "/", nil, "")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusBadGateway, status, body)
+}
+
+// Most servers here are told how to reach sandboxes. One that is not finds out, once, and
+// whoever creates first waits for it.
+func TestTheWayToSandboxesIsTriedOnce(t *testing.T) {
+	s := direct(t, func(s *edge.Server) { edit(t, s, `reach = "address"`, "") })
+	for range 2 {
+		sandbox, token := create(t, s, pages(s))
+		_, err := s.Route(edge.Direct, sandbox.ID, 44772, token).Command(t.Context(), "true")
+		require.NoError(t, err)
+		require.Empty(t, label(t, sandbox.ID, "opensandbox.io/http-port"))
+	}
+	require.Equal(t, 1, strings.Count(s.Log(), "sandboxes are reached at their addresses"), s.Log())
+	helpers, err := s.Helpers(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, helpers)
 }

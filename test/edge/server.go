@@ -91,6 +91,7 @@ execd_image = "%s"
 
 [docker]
 network_mode = "bridge"
+reach = "address"
 adopt = "own"
 instance = "%s"
 
@@ -205,13 +206,21 @@ func (w *lockedWriter) Write(p []byte) (int, error) {
 	return w.out.Write(p)
 }
 
-// Containers lists the ids of containers this server instance owns, running or not.
+// Containers lists the ids of containers this server instance owns, running or not, but
+// for Helpers.
 func (s *Server) Containers(ctx context.Context) ([]string, error) {
-	out, err := s.docker(ctx, "ps", "-aq", "--filter", "label=opensandbox.io/instance="+s.Instance)
-	return split(out), err
+	out, err := s.docker(ctx, "ps", "-a", "--format", "{{.ID}}/{{.Names}}", "--filter", "label=opensandbox.io/instance="+s.Instance)
+	var ids []string
+	for _, line := range split(out) {
+		if id, name, _ := strings.Cut(line, "/"); !strings.HasPrefix(name, "sandbox-execd-") {
+			ids = append(ids, id)
+		}
+	}
+	return ids, err
 }
 
-// Helpers lists the names of the instance's short-lived containers, which hand out execd.
+// Helpers lists the names of the instance's short-lived containers, which hand out execd
+// and try the way to sandboxes.
 func (s *Server) Helpers(ctx context.Context) ([]string, error) {
 	out, err := s.docker(ctx, "ps", "-a", "--format", "{{.Names}}", "--filter", "name=sandbox-execd-", "--filter", "label=opensandbox.io/instance="+s.Instance)
 	return split(out), err
@@ -246,6 +255,11 @@ func (s *Server) ForgetStore() error {
 // RemoveContainers takes away what a killed server left; a tidy test finds nothing to remove.
 func (s *Server) RemoveContainers(ctx context.Context) error {
 	ids, err := s.Containers(ctx)
+	if err != nil {
+		return err
+	}
+	helpers, err := s.Helpers(ctx)
+	ids = append(ids, helpers...)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
