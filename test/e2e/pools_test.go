@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -114,6 +115,48 @@ func TestAPoolOfStartedSandboxes(t *testing.T) {
 	require.NoError(t, s.Call(t.Context(), http.MethodDelete, "/v1/pools/demo", nil, nil))
 	requireConsistent(t, s, other.ID)
 	require.NoError(t, s.Delete(t.Context(), other.ID))
+}
+
+// A reload and a restart leave members where they are; without its store the server adopts none.
+func TestMembersOutliveTheServer(t *testing.T) {
+	s := start(t, "")
+	require.NoError(t, keepPool(t, s, http.MethodPost, 2, 6))
+	poolFilled(t, s, 2)
+	mine, token := create(t, s, fromPool())
+	poolFilled(t, s, 2)
+	plain, _ := create(t, s, request(s))
+	require.NoError(t, s.Delete(t.Context(), plain.ID))
+	members, err := s.Containers(t.Context())
+	require.NoError(t, err)
+
+	require.NoError(t, s.Signal(syscall.SIGHUP))
+	eventually(t, func() error {
+		if !strings.Contains(s.Log(), "configuration reloaded") {
+			return errNotYet
+		}
+		return nil
+	})
+	poolFilled(t, s, 2)
+	require.NoError(t, s.Stop())
+	require.NoError(t, s.Start(t.Context()))
+	poolFilled(t, s, 2)
+	now, err := s.Containers(t.Context())
+	require.NoError(t, err)
+	require.ElementsMatch(t, members, now, "none was made or removed")
+	route := s.Route(edge.Wildcard, mine.ID, 44772, token)
+	defer route.Close()
+	_, err = route.Command(t.Context(), "true")
+	require.NoError(t, err)
+	kept, err := s.Get(t.Context(), mine.ID)
+	require.NoError(t, err)
+	require.Equal(t, mine.ExpiresAt, kept.ExpiresAt)
+
+	plain, _ = create(t, s, request(s))
+	require.NoError(t, s.Stop())
+	require.NoError(t, s.ForgetStore())
+	require.NoError(t, s.Start(t.Context()))
+	requireConsistent(t, s, plain.ID)
+	require.NoError(t, s.Delete(t.Context(), plain.ID))
 }
 
 // The figures are logged and not judged: the machine may be busy with something else.
