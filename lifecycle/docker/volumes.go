@@ -40,7 +40,7 @@ type Volumes struct {
 
 // alwaysProtected are paths with which a sandbox would have the host.
 var alwaysProtected = []string{
-	"/proc", "/sys", "/dev", "/etc",
+	"/proc", "/sys", "/dev", "/etc", "/boot",
 	"/run/docker.sock", "/run/docker", "/run/containerd", "/var/lib/docker", "/var/lib/containerd",
 }
 
@@ -83,6 +83,9 @@ func newMounter(ctx context.Context, r *Runtime, engineRoot string) (*mounter, e
 		if at := m.within(prefix); at != "" {
 			return nil, fmt.Errorf("storage.allowed_host_paths: %q is part of %s, which no sandbox may have; remove it", prefix, at)
 		}
+	}
+	if o.Policy.Claims == nil {
+		r.log.Warn("every named volume of the engine may be mounted by who may create sandboxes; set storage.allowed_volumes to [], or to those that are meant for them")
 	}
 	var err error
 	if m.stage, err = hostpath.NewStage(dir); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/lifecycle/docker/enginetest"
 	"github.com/opensandbox-edge/edge/lifecycle/docker/namedvolume"
 	"github.com/opensandbox-edge/edge/lifecycle/volume"
 	"github.com/opensandbox-edge/edge/secret"
@@ -426,4 +427,23 @@ func TestBuckets(t *testing.T) {
 		Bucket: "bucket", Endpoint: "169.254.169.254", Version: volume.OSSFS2, KeyID: secret.New("id"), KeySecret: secret.New("k"),
 	}})
 	requireCode(t, err, 400, "VOLUME::INVALID_OSSFS_ENDPOINT")
+}
+
+// A server that may not mount gives the engine the path, and looks again after the start.
+func TestWithoutTheRightToMount(t *testing.T) {
+	proxy := enginetest.Start(t)
+	s := newShelf(t, func(o *Options) { o.Host = proxy.Host() })
+	s.Runtime.volumes.unstaged.Store(true)
+	require.NoError(t, os.Mkdir(s.allowed+"/data", 0o777))
+	id := s.sandbox(onHost(s.allowed, "data", false))
+	s.must(id, "echo x > /mnt/h/note")
+	require.FileExists(t, s.allowed+"/data/note")
+
+	outside := t.TempDir()
+	proxy.Fault(enginetest.Fault{Match: enginetest.StartContainer, Nth: 1, Do: enginetest.Pass, Before: func(enginetest.Request) {
+		assert.NoError(t, os.Rename(s.allowed+"/data", s.allowed+"/aside"))
+		assert.NoError(t, os.Symlink(outside, s.allowed+"/data"))
+	}})
+	_, err := s.try(onHost(s.allowed, "data", false))
+	requireCode(t, err, http.StatusBadRequest, "VOLUME::HOST_PATH_NOT_ALLOWED")
 }

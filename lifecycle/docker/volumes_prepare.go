@@ -85,6 +85,9 @@ func (m *mounter) namedVolume(ctx context.Context, p *prepared, v volume.Volume)
 	if n.Owned {
 		p.owned = append(p.owned, n.Name)
 	}
+	if c := v.Claim; c.StorageClass != "" || c.Storage != "" || len(c.AccessModes) > 0 {
+		m.runtime.log.InfoContext(ctx, "pvc.storageClass, storage and accessModes have no effect on this runtime", "volume", n.Name)
+	}
 	if v.SubPath == "" {
 		return mount.Mount{Type: mount.TypeVolume, Source: n.Name}, nil
 	}
