@@ -25,7 +25,7 @@ func (s *Service) once(ctx context.Context, r CreateRequest) (*idempotency.Turn,
 	turn, made, err := s.keys.Enter(ctx, key, s.sum("create-request", string(r.Content[:])))
 	switch {
 	case errors.Is(err, idempotency.ErrReused):
-		return nil, nil, apierror.New(http.StatusUnprocessableEntity, codeKeyReused,
+		return nil, nil, apierror.New(http.StatusConflict, codeKeyReused,
 			"This Idempotency-Key was used for another request. Use a new key for each sandbox.")
 	case err != nil:
 		return nil, nil, s.waitError(err)

@@ -48,7 +48,7 @@ func TestAKeyWithAnotherBodyIsRefused(t *testing.T) {
 	b := started(t)
 	b.create(keyed)
 	_, err := b.Create(t.Context(), request(keyed, func(r *lifecycle.CreateRequest) { r.Content = [32]byte{2} }))
-	fails(t, err, 422, "SANDBOX::IDEMPOTENCY_KEY_REUSED")
+	fails(t, err, 409, "SANDBOX::IDEMPOTENCY_KEY_REUSED")
 }
 
 func TestARepeatedCreateNeverMakesASecondSandbox(t *testing.T) {

@@ -256,7 +256,7 @@ func TestARepeatedCreateOverARestart(t *testing.T) {
 	require.Len(t, listed, 1)
 	other := r
 	other.Timeout++
-	requireStatus(t, s.CallWith(t.Context(), key, "POST", "/v1/sandboxes", other, nil), 422, "SANDBOX::IDEMPOTENCY_KEY_REUSED")
+	requireStatus(t, s.CallWith(t.Context(), key, "POST", "/v1/sandboxes", other, nil), 409, "SANDBOX::IDEMPOTENCY_KEY_REUSED")
 	require.NoError(t, s.Delete(t.Context(), first.ID))
 	requireStatus(t, s.CallWith(t.Context(), key, "POST", "/v1/sandboxes", r, nil), 409, "SANDBOX::IDEMPOTENCY_KEY_USED")
 }
