@@ -215,10 +215,13 @@ func (a *audit) mounts(configPath string) {
 	for _, prefix := range a.config.Storage.AllowedHostPaths {
 		for _, path := range guarded {
 			if path != "" && (covers(prefix, path) || covers(path, prefix)) {
-				a.fail("storage.allowed_host_paths", config.Printable(prefix)+" lets sandboxes mount "+config.Printable(path)+", which gives them the machine")
+				a.fail("storage.allowed_host_paths", config.Printable(prefix)+" covers "+config.Printable(path)+", with which a sandbox would have the machine: name the directories that are meant for sandboxes alone")
 				break
 			}
 		}
+	}
+	if a.config.Runtime.Type == config.RuntimeDocker && a.config.Storage.AllowedVolumes == nil {
+		a.warn("storage.allowed_volumes", "is absent: requests may mount every named volume of the engine; [] admits those that requests have made")
 	}
 	if len(a.config.Storage.AllowedHostPaths) > 0 {
 		a.warn("storage.allowed_host_paths", "sandboxes may write below the allowed paths; a directory for them alone is safest")
