@@ -166,8 +166,8 @@ func (s *Service) claim(ctx context.Context, c checked, begin time.Time, chosen 
 			}
 		}
 		sb, err := s.handOut(ctx, place.ID, c, chosen)
-		if errors.Is(err, errUnfit) && ctx.Err() == nil {
-			continue
+		if errors.Is(err, errUnfit) && !place.Cold && ctx.Err() == nil {
+			continue // one that was made for the claim and ended at once would end again
 		}
 		took := s.clock.Now().Sub(begin)
 		s.metrics.createdBy(path, s.RuntimeName(), took, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -33,12 +34,16 @@ func (s *Set) Take(name string) (lifecycle.Place, error) {
 		p.idle = p.idle[1:]
 		s.members[id].state = claimed
 		p.claimed++
+		p.failures = 0 // it makes members that live
 		s.metrics.claim(claimHit)
 		s.nudge()
 		return lifecycle.Place{Pool: name, ID: id}, nil
 	}
 	n := p.counts()
 	switch {
+	case n.total()+n.leaving >= p.Capacity.PoolMax && n.making+n.leaving > 0:
+		s.metrics.claim(claimExhausted)
+		return lifecycle.Place{}, exhausted("No sandbox of pool %q is ready.", name).Retry(retrySoon)
 	case n.total()+n.leaving >= p.Capacity.PoolMax:
 		s.metrics.claim(claimExhausted)
 		return lifecycle.Place{}, exhausted("All sandboxes that pool %q may have are taken.", name).Retry(retryFull)
@@ -119,6 +124,9 @@ func (s *Set) Member(id string) bool {
 func (s *Set) Unfit(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if m := s.members[id]; m != nil && m.state == idle {
+		m.pool.failed(time.Now()) // a template whose command ends must not be made over and over
+	}
 	s.leave(id)
 	s.nudge()
 }

@@ -267,7 +267,7 @@ func TestMembersCountAgainstTheServersLimit(t *testing.T) {
 // While the event stream is down, an address may have become another's (threat row K9).
 func TestWhileEventsAreSilentAMemberIsLookedAtFirst(t *testing.T) {
 	b := newBed(t).start()
-	b.pool(steady(1, 1))
+	b.pool(steady(1, 9))
 	var dead string
 	for id := range b.members() {
 		dead = id
@@ -314,4 +314,13 @@ func TestAClaimThatIsGivenUpLeavesNothing(t *testing.T) {
 	require.Zero(t, b.listed())
 	b.runtime.SetHook(nil)
 	b.claim()
+}
+
+func TestATemplateThatEndsAtOnce(t *testing.T) {
+	b := newBed(t).start()
+	b.pool(steady(0, 2), func(p *pools.Template) { p.Entrypoint = []string{"exit:0"} })
+	_, err := b.service.Create(t.Context(), claim())
+	fails(t, err, 500, "DOCKER::SANDBOX_START_FAILED")
+	require.Equal(t, 1, b.runtime.Count(runtimefake.Create), "it is not tried over and over for one claim")
+	require.True(t, b.runtime.Empty())
 }

@@ -55,3 +55,30 @@ func TestAPoolThatFailsRestsLongerAndLonger(t *testing.T) {
 	require.Equal(t, time.Minute, pause(7))
 	require.Equal(t, time.Minute, pause(1<<20))
 }
+
+// A template whose command ends at once is not made over and over: it rests between its
+// members until one has lived to be claimed.
+func TestMembersThatEndAreNotMadeAtFullSpeed(t *testing.T) {
+	p := &pool{Pool: Pool{Name: "py", Capacity: Capacity{BufferMin: 1, BufferMax: 1, PoolMax: 9}}}
+	s := &Set{pools: map[string]*pool{"py": p}, members: map[string]*member{}, metrics: newMetrics(), wake: make(chan struct{}, 1)}
+	idles := func(id string) {
+		p.idle = append(p.idle, id)
+		s.members[id] = &member{p, idle}
+	}
+	for n := 1; n <= 3; n++ {
+		idles("a")
+		s.Unfit("a")
+		s.Unfit("a") // hearing it twice is no second failure
+		s.Gone("a")
+		found, wait := s.neediest(time.Now())
+		require.Nil(t, found)
+		require.Greater(t, wait, pause(n)/2)
+		require.LessOrEqual(t, wait, pause(n))
+		found, _ = s.neediest(time.Now().Add(pause(n)))
+		require.Equal(t, p, found)
+	}
+	idles("b")
+	_, err := s.Take("py")
+	require.NoError(t, err)
+	require.Zero(t, p.failures)
+}

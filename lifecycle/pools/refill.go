@@ -92,14 +92,18 @@ func (s *Set) add(ctx context.Context, p *pool, id string) {
 	s.making--
 	s.nudge()
 	if err == nil {
-		p.failures = 0
 		return
 	}
-	p.failures++
-	p.resting = time.Now().Add(pause(p.failures))
+	p.failed(time.Now())
 	if ctx.Err() == nil && s.pools[p.Name] == p {
 		s.log.WarnContext(ctx, "could not add a member to a pool; it will be retried", "pool", p.Name, "failures", p.failures, "error", err)
 	}
+}
+
+// failed gives the pool a rest, longer with each failure since a claim found a member.
+func (p *pool) failed(now time.Time) {
+	p.failures++
+	p.resting = now.Add(pause(p.failures))
 }
 
 func (s *Set) remove(ctx context.Context, id string) {
