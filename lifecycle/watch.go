@@ -44,6 +44,7 @@ func (s *Service) onEvent(e Event) {
 		s.wantReconcile()
 		return
 	case EventDisconnected:
+		s.wantReconcile() // a list tells soon whether the whole backend is away
 		return
 	}
 	u, err := s.about(e)

@@ -4,7 +4,10 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -157,6 +160,66 @@ func TestTwoServersLeaveEachOtherAlone(t *testing.T) {
 	defer route.Close()
 	_, err := route.Command(t.Context(), "true")
 	require.NoError(t, err)
+}
+
+// With the default of docker.adopt a server takes in what names no instance, which is the
+// reference's, and leaves alone what names another: through its restarts and reconciles,
+// through kills in the middle of creates, and without a record of its own.
+func TestServersOfOneEngineTakeInNothingOfEachOther(t *testing.T) {
+	servers := [2]*edge.Server{prepare(t, ""), prepare(t, "")}
+	for _, s := range servers {
+		text, err := os.ReadFile(s.ConfigPath())
+		require.NoError(t, err)
+		changed := strings.Replace(string(text), `adopt = "own"`, `adopt = "unclaimed"`, 1)
+		require.NotEqual(t, string(text), changed)
+		require.NoError(t, os.WriteFile(s.ConfigPath(), []byte(changed), 0o600))
+		require.NoError(t, s.Start(t.Context()))
+	}
+	var mine [2][]string
+	var wg sync.WaitGroup
+	for i, s := range servers {
+		mine[i] = make([]string, 3)
+		for n := range mine[i] {
+			wg.Go(func() {
+				sandbox, err := s.Create(t.Context(), request(s))
+				if err != nil {
+					t.Error(err)
+				}
+				mine[i][n] = sandbox.ID
+			})
+		}
+	}
+	wg.Wait()
+	check := func() {
+		t.Helper()
+		for i, s := range servers {
+			for n, other := range mine[1-i] {
+				requireGone(t, s, other)
+				requireStatus(t, s.Delete(t.Context(), other), 404, "DOCKER::SANDBOX_NOT_FOUND")
+				status, _ := raw(t, s, "GET", "/v1/sandboxes/"+other+"/proxy/44772/ping", "", s.Key)
+				require.Equal(t, 404, status)
+				requireState(t, s, mine[i][n], "Running")
+			}
+		}
+	}
+	check()
+	for _, s := range servers {
+		s.Kill()
+		require.NoError(t, s.ForgetStore()) // its labels alone say what is its own
+	}
+	for _, s := range servers {
+		require.NoError(t, s.Start(t.Context()))
+	}
+	check()
+	require.NoError(t, servers[0].Renew(t.Context(), mine[0][0], time.Now().Add(2*time.Second)))
+	eventually(t, func() error {
+		if _, err := servers[0].Get(t.Context(), mine[0][0]); err == nil {
+			return errNotYet
+		}
+		return nil
+	})
+	mine[0], mine[1] = mine[0][1:], mine[1][1:]
+	check()
 }
 
 func requireState(t *testing.T, s *edge.Server, id, state string) {
