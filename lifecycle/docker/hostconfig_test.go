@@ -14,6 +14,7 @@ import (
 	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/docker/hardening"
+	"github.com/opensandbox-edge/edge/lifecycle/docker/hostport"
 	"github.com/opensandbox-edge/edge/lifecycle/image"
 )
 
@@ -59,6 +60,9 @@ func TestOptionsAreChecked(t *testing.T) {
 	_, err = Options{Instance: "a", ExecdImage: "b", NetworkMode: "host", Hardening: hardening.Options{OCIRuntime: "runsc"}, PullPolicy: "some"}.withDefaults()
 	require.ErrorContains(t, err, "secure_runtime needs a network")
 	require.ErrorContains(t, err, "docker.pull_policy")
+	_, err = Options{Instance: "a", ExecdImage: "b", Reach: "some", Ports: hostport.Range{Min: 80, Max: 90}}.withDefaults()
+	require.ErrorContains(t, err, "docker.reach")
+	require.ErrorContains(t, err, "docker.port_range_min")
 	for _, mode := range []string{"none", "container:abc", "a b", "../x", "-x"} {
 		_, err := Options{Instance: "a", ExecdImage: "b", NetworkMode: mode}.withDefaults()
 		require.ErrorContains(t, err, "docker.network_mode", mode)
@@ -70,6 +74,9 @@ func TestOptionsAreChecked(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "host", o.NetworkMode)
 	require.Equal(t, AdoptUnclaimed, o.Adopt)
+	require.Equal(t, ReachAuto, o.Reach)
+	require.Equal(t, loopback, o.PublishAddress, "nobody else gets past the server unasked")
+	require.Equal(t, hostport.Default, o.Ports)
 }
 
 func TestLimitRefusals(t *testing.T) {
