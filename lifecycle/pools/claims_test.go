@@ -12,6 +12,7 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/pools"
 	"github.com/opensandbox-edge/edge/lifecycle/runtimefake"
+	"github.com/opensandbox-edge/edge/lifecycle/volume"
 )
 
 func TestAClaimGetsAMemberWithItsOwnRules(t *testing.T) {
@@ -168,6 +169,7 @@ func TestWhatAClaimMayNotBring(t *testing.T) {
 		"networkPolicy":  func(r *lifecycle.CreateRequest) { r.NetworkPolicy = true },
 		"platform":       func(r *lifecycle.CreateRequest) { r.Platform = &lifecycle.Platform{OS: "linux", Arch: "amd64"} },
 		"image":          func(r *lifecycle.CreateRequest) { r.Image = "python:3.12" },
+		"volumes":        func(r *lifecycle.CreateRequest) { r.Volumes = make([]volume.Volume, 1) },
 		"image.auth":     func(r *lifecycle.CreateRequest) { r.ImageAuth = &lifecycle.RegistryAuth{} },
 		"resourceLimits": func(r *lifecycle.CreateRequest) { r.Resources = map[string]string{"cpu": "2"} },
 		`"EXECD_ENVS"`:   func(r *lifecycle.CreateRequest) { r.Env = []lifecycle.EnvVar{{Name: "EXECD_ENVS", Value: "/x"}} },
