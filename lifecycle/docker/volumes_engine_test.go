@@ -8,10 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	dockervolume "github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
@@ -19,10 +17,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/internal/dockertest"
 	"github.com/opensandbox-edge/edge/lifecycle/docker/enginetest"
-	"github.com/opensandbox-edge/edge/lifecycle/docker/namedvolume"
 	"github.com/opensandbox-edge/edge/lifecycle/volume"
-	"github.com/opensandbox-edge/edge/secret"
 )
 
 // shelf is a runtime with a folder that sandboxes may mount, and a client of the engine.
@@ -225,210 +222,6 @@ func TestASwappedPathIsNeverMounted(t *testing.T) {
 	t.Logf("%d of 8 were made", mounted)
 }
 
-func TestNamedVolumes(t *testing.T) {
-	s := newShelf(t, nil)
-	name := "v-" + uuid.NewString()
-	without := claimed(name, "", false)
-	without.Claim.Create = false
-	_, err := s.try(without)
-	requireCode(t, err, 400, "VOLUME::PVC_NOT_FOUND")
-
-	id := s.sandbox(claimed(name, "", false))
-	s.must(id, "echo kept > /mnt/c/note")
-	found, err := s.cli.VolumeInspect(t.Context(), name)
-	require.NoError(t, err)
-	require.Equal(t, "server", found.Labels["opensandbox.io/volume-managed-by"])
-	s.delete(id)
-
-	// It stays, and a folder of it can be mounted by itself.
-	id = s.sandbox(claimed(name, "a/b", false))
-	s.must(id, "echo deep > /mnt/c/note")
-	s.delete(id)
-	id = s.sandbox(without)
-	require.Equal(t, "kept deep", s.must(id, "echo $(cat /mnt/c/note /mnt/c/a/b/note)"))
-	s.must(id, "ln -s / /mnt/c/out && ln -s .. /mnt/c/up")
-	for _, sub := range []string{"out", "out/etc", "up/up"} {
-		_, err := s.try(claimed(name, sub, false))
-		requireCode(t, err, 400, "VOLUME::INVALID_SUB_PATH")
-	}
-	s.delete(id)
-	require.Equal(t, []string{name}, s.volumes(t))
-}
-
-func TestVolumesOfOthers(t *testing.T) {
-	s := newShelf(t, func(o *Options) { o.Volumes.Policy.Claims = []string{} })
-	foreign := "pgdata-" + uuid.NewString()
-	_, err := s.cli.VolumeCreate(t.Context(), dockervolume.CreateOptions{Name: foreign})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, s.cli.VolumeRemove(context.Background(), foreign, true)) }()
-	for name, code := range map[string]string{
-		foreign: "VOLUME::PVC_NOT_ALLOWED",
-		"opensandbox-runtime-" + uuid.NewString(): "VOLUME::PVC_NOT_ALLOWED",
-		s.execd.ready.Load().volume:               "VOLUME::INVALID_PVC_NAME",
-	} {
-		_, err := s.try(claimed(name, "", true))
-		requireCode(t, err, 400, code)
-	}
-
-	open := newShelf(t, nil)
-	id := open.sandbox(claimed(foreign, "", true))
-	open.delete(id)
-	_, err = s.cli.VolumeInspect(t.Context(), foreign)
-	require.NoError(t, err, "a volume that was there before was removed")
-
-	nfs := "nfs-" + uuid.NewString()
-	_, err = s.cli.VolumeCreate(t.Context(), dockervolume.CreateOptions{Name: nfs, DriverOpts: map[string]string{"type": "tmpfs", "device": "tmpfs"}})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, s.cli.VolumeRemove(context.Background(), nfs, true)) }()
-	_, err = open.try(claimed(nfs, "a", false))
-	requireCode(t, err, 400, "VOLUME::PVC_SUBPATH_UNSUPPORTED_DRIVER")
-}
-
-func TestVolumesGoWithTheirLastSandbox(t *testing.T) {
-	name := func() string { return "v-" + uuid.NewString() }
-	t.Run("delete", func(t *testing.T) {
-		s := newShelf(t, nil)
-		s.delete(s.sandbox(claimed(name(), "", true)))
-		require.Empty(t, s.volumes(t))
-	})
-	t.Run("shared", func(t *testing.T) {
-		s := newShelf(t, nil)
-		n := name()
-		first, second, folder := s.sandbox(claimed(n, "", true)), s.sandbox(claimed(n, "", false)), s.sandbox(claimed(n, "a", false))
-		s.delete(first)
-		require.Len(t, s.volumes(t), 1)
-		s.delete(second)
-		require.Len(t, s.volumes(t), 1, "a folder of it is in use")
-		s.must(folder, "touch /mnt/c/x")
-		s.delete(folder)
-		require.Empty(t, s.volumes(t))
-	})
-	t.Run("at once", func(t *testing.T) {
-		s := newShelf(t, nil)
-		n, ids := name(), make([]string, 4)
-		var work sync.WaitGroup
-		for i := range ids {
-			work.Go(func() {
-				var err error
-				ids[i], err = s.try(claimed(n, "", true))
-				assert.NoError(t, err)
-			})
-		}
-		work.Wait()
-		for _, id := range ids {
-			work.Go(func() { assert.NoError(t, s.Delete(t.Context(), id)) })
-		}
-		work.Wait()
-		require.Empty(t, s.volumes(t))
-	})
-	t.Run("removed by hand", func(t *testing.T) {
-		s := newShelf(t, nil)
-		id := s.sandbox(claimed(name(), "", true))
-		require.NoError(t, s.cli.ContainerRemove(t.Context(), "sandbox-"+id, container.RemoveOptions{Force: true}))
-		s.delete(id)
-		require.Empty(t, s.volumes(t))
-	})
-	t.Run("failed create", func(t *testing.T) {
-		s := newShelf(t, nil)
-		wanted := spec(uuid.NewString())
-		wanted.Image = "127.0.0.1:1/nobody/nothing:absent"
-		wanted.Volumes = []volume.Volume{claimed(name(), "", true)}
-		_, err := s.Create(t.Context(), wanted)
-		require.Error(t, err)
-		require.Len(t, s.volumes(t), 1)
-		s.delete(wanted.ID)
-		require.Empty(t, s.volumes(t))
-	})
-	t.Run("later volume fails", func(t *testing.T) {
-		s := newShelf(t, nil)
-		absent := claimed(name(), "", false)
-		absent.Name, absent.MountPath, absent.Claim.Create = "d", "/mnt/d", false
-		_, err := s.try(claimed(name(), "", true), absent)
-		requireCode(t, err, http.StatusBadRequest, "VOLUME::PVC_NOT_FOUND")
-		require.Empty(t, s.volumes(t))
-	})
-	t.Run("crash", func(t *testing.T) {
-		s := newShelf(t, nil)
-		_, err := s.cli.VolumeCreate(t.Context(), dockervolume.CreateOptions{Name: name(), Labels: map[string]string{
-			LabelManagedBy: namedvolume.ManagedByServer, LabelInstance: s.opts.Instance, namedvolume.LabelDelete: "with-last-sandbox",
-		}})
-		require.NoError(t, err)
-		again, err := New(t.Context(), s.opts)
-		require.NoError(t, err)
-		require.NoError(t, again.Close())
-		require.Empty(t, s.volumes(t))
-	})
-}
-
-// standIn mounts a folder of its own in place of a bucket.
-const standIn = `#!/bin/sh
-exec mount --bind "$(dirname "$0")/bucket" "$2"
-`
-
-func TestBuckets(t *testing.T) {
-	program, root := t.TempDir(), t.TempDir()
-	require.NoError(t, os.Mkdir(program+"/bucket", 0o777))
-	require.NoError(t, os.WriteFile(program+"/bucket/object", []byte("content"), 0o644))
-	for _, name := range []string{"ossfs", "ossfs2"} {
-		require.NoError(t, os.WriteFile(filepath.Join(program, name), []byte(standIn), 0o755))
-	}
-	t.Setenv("PATH", program+":"+os.Getenv("PATH"))
-	s := newShelf(t, func(o *Options) { o.Volumes.OSSFSRoot, o.Volumes.Policy.Endpoints = root, []string{"*.example.com"} })
-	mounts := func() int {
-		text, err := os.ReadFile("/proc/self/mountinfo")
-		require.NoError(t, err)
-		return strings.Count(string(text), " "+root+"/")
-	}
-	bucket := func(key string, readOnly bool) volume.Volume {
-		return volume.Volume{Name: "o", MountPath: "/mnt/o", ReadOnly: readOnly, OSSFS: &volume.OSSFS{
-			Bucket: "bucket", Endpoint: "oss.example.com", Version: volume.OSSFS2, KeyID: secret.New("id"), KeySecret: secret.New(key),
-		}}
-	}
-	one := bucket("k", false)
-	one.OSSFS.Version = volume.OSSFS1
-	first, second, other := s.sandbox(bucket("k", false)), s.sandbox(bucket("k", true)), s.sandbox(one)
-	require.Equal(t, 2, mounts())
-	for _, id := range []string{first, second, other} {
-		require.Equal(t, "content", s.must(id, "cat /mnt/o/object"))
-	}
-	s.must(first, "touch /mnt/o/written")
-	_, code := s.sh(second, "touch /mnt/o/refused")
-	require.NotZero(t, code)
-	s.delete(other)
-	s.delete(first)
-	require.Equal(t, 1, mounts())
-
-	// The next process knows from the label who uses the mount.
-	c, err := s.cli.ContainerInspect(t.Context(), "sandbox-"+second)
-	require.NoError(t, err)
-	require.Contains(t, c.Config.Labels[LabelOSSFSMounts], root)
-	require.NotContains(t, c.Config.Labels[LabelOSSFSMounts], "id")
-	again, err := New(t.Context(), s.opts)
-	require.NoError(t, err)
-	require.Equal(t, 1, mounts())
-	s.Runtime = again
-	s.delete(second)
-	require.Zero(t, mounts())
-	t.Cleanup(func() { require.NoError(t, again.Close()) })
-
-	// A create that fails later gives its bucket back, and so does one whose container is gone.
-	_, err = s.try(bucket("k", false), claimed("opensandbox-x", "", false))
-	require.Error(t, err)
-	absent := claimed("v-"+uuid.NewString(), "", false)
-	absent.Claim.Create = false
-	_, err = s.try(bucket("k", false), absent)
-	requireCode(t, err, 400, "VOLUME::PVC_NOT_FOUND")
-	require.Zero(t, mounts())
-	third := s.sandbox(bucket("k", false))
-	require.NoError(t, s.cli.ContainerRemove(t.Context(), "sandbox-"+third, container.RemoveOptions{Force: true}))
-	s.delete(third)
-	require.Zero(t, mounts())
-	_, err = s.try(volume.Volume{Name: "o", MountPath: "/mnt/o", OSSFS: &volume.OSSFS{
-		Bucket: "bucket", Endpoint: "169.254.169.254", Version: volume.OSSFS2, KeyID: secret.New("id"), KeySecret: secret.New("k"),
-	}})
-	requireCode(t, err, 400, "VOLUME::INVALID_OSSFS_ENDPOINT")
-}
-
 // A server that may not mount gives the engine the path, and looks again after the start.
 func TestWithoutTheRightToMount(t *testing.T) {
 	proxy := enginetest.Start(t)
@@ -446,4 +239,20 @@ func TestWithoutTheRightToMount(t *testing.T) {
 	}})
 	_, err := s.try(onHost(s.allowed, "data", false))
 	requireCode(t, err, http.StatusBadRequest, "VOLUME::HOST_PATH_NOT_ALLOWED")
+}
+
+func TestGVisorMountsVolumes(t *testing.T) {
+	t.Setenv("DOCKER_HOST", dockertest.GVisor(t, demoImage(), execdImage()).Host())
+	s := newShelf(t, func(o *Options) { o.Hardening.OCIRuntime = "runsc" })
+	name := "v-" + uuid.NewString()
+	folder := claimed(name, "a", true)
+	folder.Name, folder.MountPath = "d", "/mnt/d"
+	id := s.sandbox(onHost(s.allowed, "data", false), claimed(name, "", true), folder)
+	s.must(id, "echo host > /mnt/h/note && echo deep > /mnt/d/note")
+	require.Equal(t, "deep", s.must(id, "cat /mnt/c/a/note"))
+	text, err := os.ReadFile(s.allowed + "/data/note")
+	require.NoError(t, err)
+	require.Equal(t, "host\n", string(text))
+	s.delete(id)
+	require.Empty(t, s.volumes(t))
 }
