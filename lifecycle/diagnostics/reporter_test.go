@@ -47,7 +47,8 @@ func (s *scripted) History(asked string) (lifecycle.History, error) {
 	return s.history, err
 }
 
-func (s *scripted) ExecdToken(string) secret.Text  { return secret.New("execd-token-of-this-sandbox") }
+func (s *scripted) ExecdToken(string) secret.Text { return secret.New("execd-token-of-this-sandbox") }
+
 func (s *scripted) AccessToken(string) secret.Text { return secret.New("access-token-of-this-sandbox") }
 
 func (s *scripted) failing(what string) error {

@@ -15,7 +15,7 @@ import (
 
 func inspected() container.InspectResponse {
 	pids := int64(512)
-	return container.InspectResponse{
+	c := container.InspectResponse{
 		ContainerJSONBase: &container.ContainerJSONBase{
 			ID: "0123456789abcdef0123", Name: "/sandbox-x", Created: "2026-03-01T12:00:00.5Z",
 			State: &container.State{
@@ -38,12 +38,11 @@ func inspected() container.InspectResponse {
 			},
 		},
 		NetworkSettings: &container.NetworkSettings{
-			NetworkSettingsBase: container.NetworkSettingsBase{Ports: nat.PortMap{
-				"80/tcp": {{HostIP: "127.0.0.1", HostPort: "49153"}}, "81/tcp": nil,
-			}},
 			Networks: map[string]*network.EndpointSettings{"bridge": {IPAddress: "172.17.0.2"}, "other": nil},
 		},
 	}
+	c.NetworkSettings.Ports = nat.PortMap{"80/tcp": {{HostIP: "127.0.0.1", HostPort: "49153"}}, "81/tcp": nil}
+	return c
 }
 
 func field(label, value string) diagnostics.Field {
