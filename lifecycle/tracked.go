@@ -123,7 +123,10 @@ func (v *view) sandbox() Sandbox {
 func (v *view) shown() Status {
 	shown := v.status
 	shown.Since = stamp(shown.Since)
-	if v.record.Phase == Deleting {
+	switch phase := v.record.Phase; {
+	case phase == Creating && shown.State != Pending: // it runs, and lacks something yet
+		shown = Status{State: Pending, Reason: StepStarting.Reason, Message: "The sandbox is being prepared.", Since: shown.Since}
+	case phase == Deleting:
 		shown.State, shown.Reason, shown.Message = Stopping, "SANDBOX_DELETING", "The sandbox is being removed."
 	}
 	return shown

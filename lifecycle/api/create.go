@@ -37,7 +37,7 @@ func (h *Handler) create(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if wanted.Async && strings.TrimSpace(wanted.Extensions[poolRef]) == "" { // a claim is answered when it is done
+	if wanted.Async && created.Status.State == lifecycle.Pending { // a claim from a pool is answered when it is done
 		w.Header().Set(headerApplied, respondAsync)
 	}
 	return writeJSON(w, http.StatusAccepted, createdOf(created))

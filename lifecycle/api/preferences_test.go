@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/opensandbox-edge/edge/lifecycle"
 )
 
 func TestAPreferenceForAnAnswerAtOnce(t *testing.T) {
@@ -20,6 +22,7 @@ func TestAPreferenceForAnAnswerAtOnce(t *testing.T) {
 		`wait="respond-async"`:                     false,
 	} {
 		e := newEdge(t)
+		e.service.sandbox.Status.State = lifecycle.Pending
 		w := e.do("POST", "/v1/sandboxes", createBody, header{"Prefer": field})
 		require.Equal(t, 202, w.Code)
 		require.Equal(t, async, e.service.created.Async, field)
@@ -44,6 +47,13 @@ func TestTheFormOfAnIdempotencyKey(t *testing.T) {
 		require.NotContains(t, w.Body.String(), "kkk", "the key is not repeated")
 		require.Empty(t, e.service.calls, value)
 	}
+}
+
+func TestAPreferenceThatWasNotNeeded(t *testing.T) {
+	e := newEdge(t) // whose sandbox runs already, as one from a pool does
+	w := e.do("POST", "/v1/sandboxes", createBody, header{"Prefer": "respond-async"})
+	require.Equal(t, 202, w.Code)
+	require.Empty(t, w.Header().Get("Preference-Applied"))
 }
 
 // The whole way with the real service and store: the same sandbox, or a refusal.
