@@ -70,6 +70,13 @@ func createTable(ctx context.Context, b *bench) error {
 		t.row(row.name, engine[0], engine[1], millis(ours.p50), millis(ours.p95), difference)
 	}
 	t.Samples = append(t.Samples, named{"one after the other", all})
+	claims, err := m.claims(ctx)
+	if err != nil {
+		return fmt.Errorf("claims from a pool: %w", err)
+	}
+	warm := spread(claims, func(d time.Duration) time.Duration { return d })
+	t.row("claim from a pool, until /ping through the edge has answered", "–", "–", millis(warm.p50), millis(warm.p95), "–")
+	t.Samples = append(t.Samples, named{"claims", claims})
 	wall, err := m.together(ctx, b.rounds)
 	if err != nil {
 		return err
