@@ -14,7 +14,7 @@ import (
 func newStage(t *testing.T) *hostpath.Stage {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("mounting needs root")
+		t.Skip("SKIPPED: mounts: they need root")
 	}
 	stage, err := hostpath.NewStage(filepath.Join(t.TempDir(), "stage"))
 	require.NoError(t, err)

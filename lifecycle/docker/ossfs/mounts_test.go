@@ -45,7 +45,7 @@ type bed struct {
 func newBed(t *testing.T) *bed {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("mounting needs root")
+		t.Skip("SKIPPED: mounts: they need root")
 	}
 	b := &bed{t: t, root: t.TempDir(), program: t.TempDir(), logged: new(strings.Builder)}
 	for _, name := range []string{"ossfs", "ossfs2"} {
