@@ -59,7 +59,7 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 }
 
 var reachableDesc = prometheus.NewDesc("opensandbox_runtime_addresses_reachable",
-	"1 when this server reaches sandboxes at their addresses, 0 when it needs published ports; absent until tried.", nil, prometheus.Labels{"runtime": "docker"})
+	"1 when this server dials sandboxes at their addresses, 0 when it dials published ports; absent until that is known.", nil, prometheus.Labels{"runtime": "docker"})
 
 // reachable is the outcome of the probe; nil until it is known.
 type reachable struct{ atomic.Pointer[float64] }

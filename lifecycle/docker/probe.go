@@ -62,6 +62,9 @@ func (r *Runtime) probes() bool {
 // error is that of ctx.
 func (r *Runtime) findReach(ctx context.Context) error {
 	if !r.probes() || r.probe.outcome.Load() != nil {
+		if r.opts.Reach != ReachAuto && r.meter.reachable.Load() == nil {
+			r.meter.reachable.set(r.opts.Reach == ReachAddress)
+		}
 		return nil
 	}
 	select {
