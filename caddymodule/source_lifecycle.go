@@ -18,6 +18,7 @@ import (
 	"github.com/opensandbox-edge/edge/lifecycle/diagnostics"
 	"github.com/opensandbox-edge/edge/lifecycle/feed"
 	"github.com/opensandbox-edge/edge/lifecycle/pools"
+	"github.com/opensandbox-edge/edge/lifecycle/snapshots"
 	"github.com/opensandbox-edge/edge/lifecycle/store"
 )
 
@@ -26,7 +27,8 @@ type lifecycleSource struct {
 	*lifecycle.Service
 	store    lifecycle.Store
 	runtime  lifecycle.Runtime
-	pools    *pools.Set // nil = the runtime has none
+	pools    *pools.Set           // nil = the runtime has none
+	taken    *snapshots.Catalogue // likewise
 	gateways *feed.Server
 }
 
@@ -61,6 +63,11 @@ func openLifecycle(ctx context.Context, s *state, c *config.Config, r Runtime) (
 			return nil, err
 		}
 	}
+	if s, ok := backend.(snapshots.Snapshotter); ok {
+		if l.taken, err = snapshots.Open(ctx, snapshots.Options{Store: opened, Snapshotter: s, Logger: log.With("part", "snapshots")}); err != nil {
+			return nil, err
+		}
+	}
 	options := lifecycle.Options{
 		Runtime: l.runtime, Store: l.store, Secret: instance,
 		WithoutExecdToken: !c.Server.ExecdToken,
@@ -81,6 +88,9 @@ func openLifecycle(ctx context.Context, s *state, c *config.Config, r Runtime) (
 	if l.pools != nil {
 		options.Pools = l.pools
 	}
+	if l.taken != nil {
+		options.Snapshots = l.taken
+	}
 	service, err := lifecycle.New(options)
 	if err != nil {
 		return nil, err
@@ -91,6 +101,9 @@ func openLifecycle(ctx context.Context, s *state, c *config.Config, r Runtime) (
 	}
 	if l.pools != nil {
 		l.pools.Start(l.Service)
+	}
+	if l.taken != nil {
+		l.taken.Start(l.Service)
 	}
 	l.gateways = feed.NewServer(feed.ServerOptions{
 		Service: l.Service, Logger: log.With("part", "feed"),
@@ -119,6 +132,9 @@ func (l *lifecycleSource) api(o api.Options) (*api.Handler, error) {
 	if l.pools != nil {
 		o.Pools = l.pools
 	}
+	if l.taken != nil {
+		o.Snapshots = l.taken
+	}
 	if d, ok := l.runtime.(diagnostics.Diagnoser); ok {
 		o.Diagnostics = diagnostics.New(l.Service, d, o.Log)
 	}
@@ -137,6 +153,9 @@ func (l *lifecycleSource) collect(out chan<- prometheus.Metric) {
 	if l.pools != nil {
 		l.pools.Collect(out)
 	}
+	if l.taken != nil {
+		l.taken.Collect(out)
+	}
 	out <- prometheus.MustNewConstMetric(followers, prometheus.GaugeValue, float64(l.gateways.Followers()))
 	if runtime, ok := l.runtime.(measured); ok {
 		runtime.Metrics().Collect(out)
@@ -151,6 +170,9 @@ func (l *lifecycleSource) close(ctx context.Context) error {
 	}
 	if l.pools != nil {
 		l.pools.Close()
+	}
+	if l.taken != nil {
+		l.taken.Close()
 	}
 	if l.Service != nil {
 		all = append(all, l.Close(ctx))

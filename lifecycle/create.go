@@ -131,7 +131,7 @@ func (s *Service) admit(c checked, now time.Time, abort context.CancelCauseFunc)
 	}
 	u := newTracked(&view{record: Record{
 		ID: uuid.NewString(), Phase: Creating,
-		Image: c.request.Image, Platform: c.request.Platform, Entrypoint: c.request.Entrypoint,
+		Image: shownImage(c.request), SnapshotID: c.request.SnapshotID, Platform: c.request.Platform, Entrypoint: c.request.Entrypoint,
 		Metadata: c.request.Metadata, CreatedAt: stamp(now), ExpiresAt: provisional(stamp(now), c.request.Timeout),
 		RenewExtend: c.access.extend, RenewMax: c.access.max, IdleTimeout: c.access.idle,
 		ExecdToken: !s.o.WithoutExecdToken, SecureAccess: c.request.SecureAccess,
@@ -229,7 +229,7 @@ func startOf(inst Instance, created, now time.Time) time.Time {
 
 func (s *Service) spec(r Record, c checked) Spec {
 	spec := Spec{
-		ID: r.ID, Image: r.Image, ImageAuth: c.request.ImageAuth, Platform: r.Platform,
+		ID: r.ID, Image: c.request.Image, SnapshotID: r.SnapshotID, ImageAuth: c.request.ImageAuth, Platform: r.Platform,
 		Entrypoint: r.Entrypoint, Env: c.request.Env, Metadata: r.Metadata,
 		Limits: c.limits, Volumes: c.request.Volumes, Timeout: c.request.Timeout, RenewValue: c.access.value,
 		RenewMax: c.access.max, IdleTimeout: c.access.idle, SecureAccess: r.SecureAccess,
@@ -239,6 +239,14 @@ func (s *Service) spec(r Record, c checked) Spec {
 		spec.ExecdTokenSHA256 = hex.EncodeToString(sum[:])
 	}
 	return spec
+}
+
+// shownImage is what clients are told about the image; a snapshot's is nobody's business.
+func shownImage(r CreateRequest) string {
+	if r.SnapshotID != "" {
+		return ""
+	}
+	return r.Image
 }
 
 func clipAll(keys []string) slog.Value {

@@ -56,6 +56,8 @@ type Options struct {
 	ReconcileInterval time.Duration
 
 	Pools Pools // nil = creates cannot name a pool
+	// Snapshots is nil where there are none.
+	Snapshots Snapshots
 
 	Prober  Prober       // default: GET http://address/ping
 	Clock   Clock        // default: the system's

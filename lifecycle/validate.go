@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"math"
 	"net/http"
@@ -55,13 +56,30 @@ func (s *Service) check(r CreateRequest, now time.Time) (checked, error) {
 	return c, nil
 }
 
+// defaultEntrypoint is what a restored sandbox runs when its request names nothing.
+var defaultEntrypoint = []string{"tail", "-f", "/dev/null"}
+
 func (s *Service) checkSnapshot(c *checked, _ time.Time) error {
 	id := strings.TrimSpace(c.request.SnapshotID)
 	c.request.SnapshotID = ""
 	if id == "" {
 		return nil
 	}
-	return apierror.New(http.StatusNotFound, codeNoSnapshot, "There is no snapshot %q.", apierror.Clip(id))
+	if s.o.Snapshots == nil {
+		return apierror.New(http.StatusNotFound, codeNoSnapshot, "There is no snapshot %q.", apierror.Clip(id))
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, maxInspect)
+	defer cancel()
+	restored, err := s.o.Snapshots.RestoreImage(ctx, id)
+	if err != nil {
+		return err
+	}
+	// It is on the backend and in no registry: no rule about registries speaks of it.
+	c.request.SnapshotID, c.request.Image, c.request.ImageAuth = id, restored, nil
+	if len(c.request.Entrypoint) == 0 {
+		c.request.Entrypoint = slices.Clone(defaultEntrypoint)
+	}
+	return nil
 }
 
 func (s *Service) checkEntrypoint(c *checked, _ time.Time) error {
@@ -124,6 +142,9 @@ func (s *Service) checkUnsupported(c *checked, _ time.Time) error {
 }
 
 func (s *Service) checkImage(c *checked, _ time.Time) error {
+	if c.request.SnapshotID != "" {
+		return nil
+	}
 	c.request.Image = strings.TrimSpace(c.request.Image)
 	ref, err := image.Parse(c.request.Image)
 	if err != nil {

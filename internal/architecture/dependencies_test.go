@@ -43,14 +43,15 @@ var mayImport = map[string][]string{
 	// The control plane knows neither HTTP routes nor Caddy.
 	"lifecycle":             {},
 	"lifecycle/diagnostics": {"lifecycle"},
-	"lifecycle/docker":      {"lifecycle", "lifecycle/diagnostics"},
-	"lifecycle/store":       {"lifecycle", "lifecycle/pools"},
+	"lifecycle/docker":      {"lifecycle", "lifecycle/diagnostics", "lifecycle/snapshots"},
+	"lifecycle/store":       {"lifecycle", "lifecycle/pools", "lifecycle/snapshots"},
 	"lifecycle/renew":       {"lifecycle"},
 	"lifecycle/pools":       {"lifecycle"},
+	"lifecycle/snapshots":   {"lifecycle"},
 	"lifecycle/feed":        {"lifecycle", "auth", "ingress/route"},
 	"lifecycle/runtimefake": {"lifecycle"},
 	"lifecycle/runtimetest": {"lifecycle", "lifecycle/diagnostics"},
-	"lifecycle/api":         {"lifecycle", "lifecycle/pools", "lifecycle/diagnostics", "auth", "ingress/route", "ingress/sign"},
+	"lifecycle/api":         {"lifecycle", "lifecycle/pools", "lifecycle/snapshots", "lifecycle/diagnostics", "auth", "ingress/route", "ingress/sign"},
 
 	// The client's side of HTTP/1.1 knows no sandboxes.
 	"ingress/guard":    {},
@@ -94,6 +95,7 @@ var mayImport = map[string][]string{
 		"lifecycle/feed",
 		"lifecycle/pools",
 		"lifecycle/renew",
+		"lifecycle/snapshots",
 		"lifecycle/store",
 		"logging",
 	},

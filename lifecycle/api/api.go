@@ -20,6 +20,8 @@ type Options struct {
 
 	// Pools serves the pool routes; nil = the runtime has none.
 	Pools Pools
+	// Snapshots serves the snapshot routes; nil = the runtime has none.
+	Snapshots Snapshots
 
 	// Concurrency is how many API requests may be in flight; one more is answered
 	// 503. 0 = no limit. /health and the documentation pages are not counted.

@@ -20,8 +20,8 @@ func (h *Handler) endpoints() ([]endpoint, error) {
 
 		{http.MethodPost, sandbox + "/snapshots", needsKey, h.createSnapshot},
 		{http.MethodGet, "/snapshots", needsKey, h.listSnapshots},
-		{http.MethodGet, "/snapshots/{snapshotId}", needsKey, h.snapshot},
-		{http.MethodDelete, "/snapshots/{snapshotId}", needsKey, h.snapshot},
+		{http.MethodGet, "/snapshots/{snapshotId}", needsKey, h.getSnapshot},
+		{http.MethodDelete, "/snapshots/{snapshotId}", needsKey, h.deleteSnapshot},
 		{http.MethodGet, sandbox + "/diagnostics/logs", needsKey, h.diagnosticLogs},
 		{http.MethodGet, sandbox + "/diagnostics/events", needsKey, h.diagnosticEvents},
 		{http.MethodGet, sandbox + "/diagnostics/inspect", needsKey, h.diagnosticInspect},

@@ -54,6 +54,6 @@ func TestFeaturesThisRuntimeLacks(t *testing.T) {
 	a := wantError(t, e.do("POST", "/pools", `{"name":"Py","template":[],"capacitySpec":{"bufferMax":-1}}`), 422, "SANDBOX::INVALID_PARAMETER")
 	require.Len(t, a.Detail, 6, "all violations at once")
 
-	e.service.sandbox.Status.State = lifecycle.Paused
+	e.service.sandbox.Status.State = lifecycle.Terminated
 	wantError(t, e.do("POST", "/sandboxes/x/snapshots", ""), 409, "SNAPSHOT::INVALID_SOURCE_STATE")
 }

@@ -101,6 +101,9 @@ func labelsFor(spec lifecycle.Spec, instance string, now time.Time) (map[string]
 		Version: seedVersion, Image: spec.Image, Entrypoint: spec.Entrypoint,
 		Metadata: spec.Metadata, ExecdToken: spec.ExecdTokenSHA256 != "", Pool: spec.Pool,
 	}
+	if spec.SnapshotID != "" {
+		content.Image = "" // not the client's business
+	}
 	encoded, err := json.Marshal(content)
 	if err == nil && len(encoded) > maxLabelBytes {
 		content.Entrypoint = nil // a long inline script; the container's Cmd has it too

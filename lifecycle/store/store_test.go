@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/snapshots"
 	"github.com/opensandbox-edge/edge/lifecycle/store"
 )
 
@@ -157,16 +158,25 @@ func TestSharesTheFileWithTheReference(t *testing.T) {
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
 	_, err = db.ExecContext(t.Context(), `PRAGMA journal_mode = WAL;
-		CREATE TABLE snapshots (id TEXT PRIMARY KEY, source_sandbox_id TEXT, name TEXT, description TEXT, restore_config TEXT,
-			state TEXT, reason TEXT, message TEXT, last_transition_at TEXT, created_at TEXT, updated_at TEXT);
-		CREATE INDEX by_state ON snapshots (state);
-		INSERT INTO snapshots (id, state) VALUES ('one', 'Ready')`)
+		CREATE TABLE snapshots (id TEXT PRIMARY KEY, source_sandbox_id TEXT NOT NULL, name TEXT, description TEXT, restore_config TEXT NOT NULL,
+			state TEXT NOT NULL, reason TEXT, message TEXT, last_transition_at TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+		CREATE INDEX idx_snapshots_source_sandbox_id ON snapshots(source_sandbox_id);
+		CREATE INDEX idx_snapshots_state ON snapshots(state);
+		CREATE INDEX idx_snapshots_created_at ON snapshots(created_at DESC);
+		INSERT INTO snapshots VALUES ('one', 's', NULL, NULL, '{"image": "repo:tag"}', 'Ready', NULL, NULL, NULL,
+			'2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00.123456+00:00')`)
 	require.NoError(t, err)
 	before := schema(t, db, "snapshots")
 	require.NoError(t, db.Close())
 
 	s := open(t, path)
 	require.NoError(t, s.Put(t.Context(), records()[0]))
+	theirs, err := s.Snapshot(t.Context(), "one")
+	require.NoError(t, err)
+	require.Equal(t, snapshots.Snapshot{
+		ID: "one", SandboxID: "s", Image: "repo:tag", CreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		Status: snapshots.Status{State: snapshots.Ready},
+	}, theirs)
 	require.NoError(t, s.Close())
 
 	db, err = sql.Open("sqlite", path)
