@@ -21,6 +21,7 @@ type Stage struct {
 	mu    sync.Mutex
 	ready bool
 	next  uint64
+	binds int // the file system is mounted while there are some
 }
 
 // NewStage makes a Stage at dir, which must belong to this process alone. What an earlier
@@ -37,12 +38,12 @@ func (s *Stage) Bind(p *Place, readOnly bool) (path string, remove func() error,
 	if err != nil {
 		return "", nil, err
 	}
-	drop := func() error { return errors.Join(detach(target), os.Remove(target)) }
+	drop := func() error { return errors.Join(detach(target), os.Remove(target), s.leave()) }
 	// Mounts below the place come along, as they do with the engine. Without the second step
 	// they would share the originals' fate, and removing them here would remove those.
 	source := "/proc/self/fd/" + strconv.Itoa(int(p.file.Fd()))
 	if err := unix.Mount(source, target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return "", nil, errors.Join(fmt.Errorf("bind: %w", err), os.Remove(target))
+		return "", nil, errors.Join(fmt.Errorf("bind: %w", err), drop())
 	}
 	if err := unix.Mount("", target, "", unix.MS_PRIVATE|unix.MS_REC, ""); err != nil {
 		return "", nil, errors.Join(fmt.Errorf("make the bind private: %w", err), drop())
@@ -73,11 +74,26 @@ func (s *Stage) reserve(p *Place) (string, error) {
 		} else {
 			err = os.WriteFile(target, nil, 0o600)
 		}
+		if err == nil {
+			s.binds++
+			return target, nil
+		}
 		if fresh || !errors.Is(err, os.ErrNotExist) {
-			return target, err
+			return "", err
 		}
 		s.ready = false
 	}
+}
+
+// leave unmounts the stage with its last bind: a process that is killed leaves nothing
+// behind but what it was about to mount.
+func (s *Stage) leave() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.binds--; s.binds > 0 {
+		return nil
+	}
+	return s.clear()
 }
 
 // prepare mounts the stage, if it is not.
@@ -99,6 +115,11 @@ func (s *Stage) prepare() (fresh bool, err error) {
 func (s *Stage) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.clear()
+}
+
+// clear needs the lock.
+func (s *Stage) clear() error {
 	s.ready = false
 	if err := detach(s.dir); err != nil && !errors.Is(err, os.ErrPermission) {
 		return err

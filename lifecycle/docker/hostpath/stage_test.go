@@ -36,8 +36,13 @@ func TestABindStaysWhatThePlaceWas(t *testing.T) {
 	require.NoError(t, os.WriteFile(at+"/x", nil, 0o600))
 	require.FileExists(t, allowed+"/b/x")
 	require.NoFileExists(t, secret+"/x")
+	second, removeSecond, err := stage.Bind(place, false)
+	require.NoError(t, err)
 	require.NoError(t, remove())
 	require.NoFileExists(t, at)
+	require.FileExists(t, second+"/x")
+	require.NoError(t, removeSecond())
+	require.NoDirExists(t, filepath.Dir(at), "nothing is mounted without a bind")
 	require.FileExists(t, allowed+"/b/x")
 }
 
