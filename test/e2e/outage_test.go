@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -141,11 +142,9 @@ func (l *load) once(ctx context.Context, s *edge.Server, keep bool) {
 		l.wrong = append(l.wrong, err)
 		return
 	}
-	if !keep && s.Delete(context.WithoutCancel(ctx), sandbox.ID) == nil {
-		return
-	}
 	if !keep {
-		return // it is removed as soon as the engine is back
+		_ = s.Delete(context.WithoutCancel(ctx), sandbox.ID) // when the engine is away, once it is back
+		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -226,8 +225,8 @@ func requireSame(t *testing.T, s *edge.Server, ids []string) {
 	slices.Sort(ids)
 	eventually(t, func() error {
 		var listed []string
-		for page := range 10 {
-			some, err := s.List(t.Context(), map[string][]string{"pageSize": {"200"}, "page": {string(rune('1' + page))}})
+		for page := 1; ; page++ {
+			some, err := s.List(t.Context(), map[string][]string{"pageSize": {"200"}, "page": {strconv.Itoa(page)}})
 			if err != nil {
 				return edge.Final(err)
 			}
