@@ -68,7 +68,7 @@ func (c *Catalogue) sweepLoop() {
 		case <-c.closing:
 			return
 		}
-		ctx, cancel := context.WithTimeout(c.life, c.o.Timeout)
+		ctx, cancel := context.WithTimeout(c.life, removeTimeout)
 		c.retryDeletes(ctx)
 		c.removeLate(ctx)
 		cancel()

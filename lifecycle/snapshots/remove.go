@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/opensandbox-edge/edge/apierror"
 )
+
+// removeTimeout bounds one delete, and one sweep.
+const removeTimeout = 5 * time.Minute
 
 // Remove removes a snapshot and what it stands for (contract 01 §12.2). A snapshot that
 // sandboxes still need is what it was before; after another failure it stays Deleting, and
@@ -41,7 +45,7 @@ func (c *Catalogue) Remove(ctx context.Context, id string) error {
 		return wrongState(s)
 	}
 	// Begun work is finished when the client leaves.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
 	return c.finish(ctx, s, before)
 }
