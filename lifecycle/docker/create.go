@@ -85,6 +85,9 @@ func (r *Runtime) plan(spec lifecycle.Spec) (plan, error) {
 	if err := (image.Policy{}).Check(p.image); err != nil {
 		return p, invalidParameter("image.uri: %v (%s).", err, apierror.Clip(p.image.Name)).Because(err)
 	}
+	if spec.SnapshotID == "" && ofSnapshot(p.image) {
+		return p, invalidParameter("image.uri: the image of a snapshot is used by way of snapshotId.")
+	}
 	if p.argv, err = command(spec.Entrypoint); err != nil {
 		return p, err
 	}

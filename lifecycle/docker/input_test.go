@@ -105,3 +105,30 @@ func TestContainerName(t *testing.T) {
 		require.False(t, ok, id)
 	}
 }
+
+func TestImagesOfSnapshotsAreNotForTheAsking(t *testing.T) {
+	r := &Runtime{}
+	spec := lifecycle.Spec{ID: testID, Entrypoint: []string{"sleep"}}
+	for name, refused := range map[string]bool{
+		"opensandbox-snapshots:" + testID:                          true,
+		"docker.io/library/opensandbox-snapshots:" + testID:        true,
+		"opensandbox-snapshots@sha256:" + strings.Repeat("0a", 32): true,
+		"opensandbox-snapshots":                                    true,
+		"opensandbox-snapshots-of-mine:1":                          false,
+		"registry.example.com/opensandbox-snapshots:1":             false,
+	} {
+		spec.Image, spec.SnapshotID = name, ""
+		_, err := r.plan(spec)
+		if !refused {
+			require.NoError(t, err, name)
+			continue
+		}
+		var typed *apierror.Error
+		require.ErrorAs(t, err, &typed, name)
+		require.Equal(t, 400, typed.Status)
+		require.Equal(t, "SANDBOX::INVALID_PARAMETER", typed.Code)
+		spec.SnapshotID = testID
+		_, err = r.plan(spec)
+		require.NoError(t, err, "%s by way of its snapshot", name)
+	}
+}

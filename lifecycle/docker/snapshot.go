@@ -12,6 +12,7 @@ import (
 	dockerimage "github.com/docker/docker/api/types/image"
 
 	"github.com/opensandbox-edge/edge/lifecycle"
+	"github.com/opensandbox-edge/edge/lifecycle/image"
 	"github.com/opensandbox-edge/edge/lifecycle/snapshots"
 )
 
@@ -30,6 +31,14 @@ const (
 func snapshotImage(id string) (name string, ok bool) {
 	_, ok = containerName(id)
 	return snapshotRepository + ":" + id, ok
+}
+
+// ofSnapshot tells the images of snapshots from others. Whoever could name one could have
+// it in a state, and from a client, that the catalogue would refuse.
+func ofSnapshot(ref image.Reference) bool {
+	repository, _, _ := strings.Cut(ref.Name, "@")
+	repository, _, _ = strings.Cut(repository, ":")
+	return ref.Registry == "docker.io" && repository == snapshotRepository
 }
 
 // TakeSnapshot implements snapshots.Snapshotter. The engine freezes the container while it
