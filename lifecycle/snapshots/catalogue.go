@@ -161,6 +161,15 @@ func ErrSourceState() *apierror.Error {
 
 // Get returns one snapshot.
 func (c *Catalogue) Get(ctx context.Context, id string) (Snapshot, error) {
+	s, err := c.row(ctx, id)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return s.shown(), nil
+}
+
+// row is Get without the guise that damaged rows have for clients.
+func (c *Catalogue) row(ctx context.Context, id string) (Snapshot, error) {
 	s, err := c.o.Store.Snapshot(ctx, id)
 	if errors.Is(err, ErrNoRow) {
 		return Snapshot{}, notFound(id)
@@ -170,17 +179,21 @@ func (c *Catalogue) Get(ctx context.Context, id string) (Snapshot, error) {
 
 // List returns one page, newest first, and how many there are. Pages count from 1.
 func (c *Catalogue) List(ctx context.Context, f Filter, page, size int) ([]Snapshot, int, error) {
-	return c.o.Store.Snapshots(ctx, f, int64(page-1)*int64(size), int64(size))
+	rows, total, err := c.o.Store.Snapshots(ctx, f, int64(page-1)*int64(size), int64(size))
+	for i, s := range rows {
+		rows[i] = s.shown()
+	}
+	return rows, total, err
 }
 
 // RestoreImage implements lifecycle.Snapshots.
 func (c *Catalogue) RestoreImage(ctx context.Context, id string) (string, error) {
-	s, err := c.Get(ctx, id)
+	s, err := c.row(ctx, id)
 	switch {
 	case err != nil:
 		return "", err
 	case s.Status.State != Ready:
-		return "", apierror.New(http.StatusConflict, codeNotReady, "The snapshot is %s; wait until it is Ready.", s.Status.State)
+		return "", apierror.New(http.StatusConflict, codeNotReady, "The snapshot is %s; wait until it is Ready.", s.shown().Status.State)
 	case s.Image == "":
 		return "", apierror.New(http.StatusConflict, codeNoImage, "The snapshot has nothing to restore from; take another one.")
 	}

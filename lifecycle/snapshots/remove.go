@@ -16,7 +16,7 @@ const removeTimeout = 5 * time.Minute
 // sandboxes still need is what it was before; after another failure it stays Deleting, and
 // the sweep goes on with it.
 func (c *Catalogue) Remove(ctx context.Context, id string) error {
-	s, err := c.Get(ctx, id)
+	s, err := c.row(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,9 @@ func (c *Catalogue) Remove(ctx context.Context, id string) error {
 	switch before.State {
 	case Deleting:
 		before = c.kept(s)
-	case Ready, Failed:
+	case Creating:
+		return wrongState(s)
+	default: // Ready, Failed, or a state that nobody knows
 		s.Status = Status{State: Deleting, Reason: ReasonDelete, Message: "The snapshot is being removed.", Since: c.now()}
 		moved, err := c.o.Store.MoveSnapshot(ctx, s, before.State)
 		if err != nil {
@@ -41,8 +43,6 @@ func (c *Catalogue) Remove(ctx context.Context, id string) error {
 				return wrongState(now)
 			}
 		}
-	default:
-		return wrongState(s)
 	}
 	// Begun work is finished when the client leaves.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)

@@ -44,6 +44,22 @@ type Snapshot struct {
 	CreatedAt time.Time // UTC, microseconds
 }
 
+// shown is what clients see of a row. What no restore can begin with is Failed, however it
+// came about; the row itself stays as it is until it is deleted.
+func (s Snapshot) shown() Snapshot {
+	switch s.Status.State {
+	case Creating, Failed, Deleting:
+		return s
+	case Ready:
+		if s.Image != "" {
+			return s
+		}
+	}
+	s.Status.State, s.Status.Reason = Failed, ReasonMissingImage
+	s.Status.Message = "The server's record of the snapshot is damaged. Delete it and take another one."
+	return s
+}
+
 // Filter selects snapshots; zero values select all.
 type Filter struct {
 	SandboxID string

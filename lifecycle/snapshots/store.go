@@ -8,7 +8,8 @@ import (
 // ErrNoRow is returned by a Store for an id it has no row of.
 var ErrNoRow = errors.New("there is no such snapshot")
 
-// Store keeps the rows. Every change is durable when it returns. It is safe for concurrent use.
+// Store keeps the rows. What it cannot read of a row is missing from it; the row is still
+// returned, its state as it is written. Every change is durable when it returns. It is safe for concurrent use.
 type Store interface {
 	// AddSnapshot writes a new row.
 	AddSnapshot(ctx context.Context, s Snapshot) error

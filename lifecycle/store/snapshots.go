@@ -84,12 +84,13 @@ func (s *Store) Snapshot(ctx context.Context, id string) (snapshots.Snapshot, er
 	if err != nil {
 		return snapshots.Snapshot{}, fmt.Errorf("read snapshot: %w", explain(err))
 	}
-	return r.unpack()
+	return r.unpack(), nil
 }
 
 // Snapshots implements snapshots.Store.
 func (s *Store) Snapshots(ctx context.Context, f snapshots.Filter, offset, limit int64) ([]snapshots.Snapshot, int, error) {
-	where, args := " WHERE 1", []any{}
+	// SQLite lets a primary key be NULL; such a row can be neither named nor removed.
+	where, args := " WHERE id IS NOT NULL", []any{}
 	if f.SandboxID != "" {
 		where += " AND source_sandbox_id = ?"
 		args = append(args, f.SandboxID)
@@ -113,11 +114,7 @@ func (s *Store) Snapshots(ctx context.Context, f snapshots.Filter, offset, limit
 	}
 	found := make([]snapshots.Snapshot, 0, len(rows))
 	for _, r := range rows {
-		n, err := r.unpack()
-		if err != nil {
-			return nil, 0, err
-		}
-		found = append(found, n)
+		found = append(found, r.unpack())
 	}
 	return found, total, nil
 }
@@ -147,31 +144,27 @@ func packSnapshot(n snapshots.Snapshot) (snapshotRow, error) {
 	}, err
 }
 
-func (r snapshotRow) unpack() (snapshots.Snapshot, error) {
+// unpack reads what others may have written: what it cannot read is missing, so that one
+// row takes neither a list nor the start with it.
+func (r snapshotRow) unpack() snapshots.Snapshot {
 	n := snapshots.Snapshot{
-		ID: r.ID, SandboxID: r.Sandbox, Name: r.Name.String,
-		Status: snapshots.Status{State: snapshots.State(r.State), Reason: r.Reason.String, Message: r.Message.String},
-	}
-	fail := func(err error) (snapshots.Snapshot, error) {
-		return snapshots.Snapshot{}, fmt.Errorf("read snapshot %s: %w", r.ID, err)
+		ID: r.ID, SandboxID: r.Sandbox, Name: r.Name.String, CreatedAt: timeOf(r.Created),
+		Status: snapshots.Status{
+			State: snapshots.State(r.State), Reason: r.Reason.String, Message: r.Message.String, Since: timeOf(r.Since.String),
+		},
 	}
 	var restore restoreConfig
-	if err := json.Unmarshal([]byte(r.Restore), &restore); err != nil {
-		return fail(err)
-	}
-	if restore.Image != nil {
+	if err := json.Unmarshal([]byte(r.Restore), &restore); err == nil && restore.Image != nil {
 		n.Image = *restore.Image
 	}
-	var err error
-	if n.CreatedAt, err = time.Parse(time.RFC3339Nano, r.Created); err != nil {
-		return fail(err)
+	return n
+}
+
+// timeOf is zero for what is no time.
+func timeOf(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}
 	}
-	n.CreatedAt = n.CreatedAt.UTC()
-	if r.Since.String != "" {
-		if n.Status.Since, err = time.Parse(time.RFC3339Nano, r.Since.String); err != nil {
-			return fail(err)
-		}
-		n.Status.Since = n.Status.Since.UTC()
-	}
-	return n, nil
+	return t.UTC()
 }
