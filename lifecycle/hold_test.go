@@ -3,6 +3,8 @@ package lifecycle_test
 import (
 	"context"
 	"net/http"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,12 +27,29 @@ func TestNothingHappensToASandboxThatIsHeld(t *testing.T) {
 		b.eventually(b.runtime.Delivered)
 		require.NoError(t, before.Ended())
 		require.Equal(t, lifecycle.Running, b.entry(sb.ID).State)
-		go func() { deleted <- b.Delete(context.WithoutCancel(ctx), sb.ID) }()
+		go deleteHeld(context.WithoutCancel(ctx), b, sb.ID, deleted)
+		b.eventually(func() bool { return deleteWaits() || len(deleted) > 0 })
 		require.Zero(t, b.runtime.Count(runtimefake.Delete))
 		return b.runtime.Resume(ctx, sb.ID)
 	}))
 	require.NoError(t, <-deleted)
 	fails(t, b.Hold(t.Context(), sb.ID, nil), 404, "DOCKER::SANDBOX_NOT_FOUND")
+}
+
+// deleteHeld has a name by which deleteWaits finds it.
+func deleteHeld(ctx context.Context, b *bed, id string, deleted chan<- error) {
+	deleted <- b.Delete(ctx, id)
+}
+
+// deleteWaits tells whether deleteHeld is at the sandbox's lock.
+func deleteWaits() bool {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if strings.Contains(stack, "lifecycle_test.deleteHeld(") && strings.Contains(stack, "(*tracked).acquire(") {
+			return true
+		}
+	}
+	return false
 }
 
 func TestAPausedSandboxCanBeHeldAndAnEndedOneCannot(t *testing.T) {
