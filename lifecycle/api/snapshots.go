@@ -88,7 +88,8 @@ func (h *Handler) listSnapshots(w http.ResponseWriter, r *request) error {
 		return snapshotsUnsupported()
 	}
 	sandbox, _ := r.last("sandboxId")
-	filter := snapshots.Filter{SandboxID: sandbox, States: r.query["state"]}
+	name, _ := r.last("name") // beyond contract 01 §12.1: the published clients send it
+	filter := snapshots.Filter{SandboxID: sandbox, Name: name, States: r.query["state"]}
 	found, total, err := h.options.Snapshots.List(r.Context(), filter, int(min(page, math.MaxInt32)), int(size))
 	if err != nil {
 		return err

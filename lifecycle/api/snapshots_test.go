@@ -68,10 +68,10 @@ func TestSnapshotRoutes(t *testing.T) {
 	require.Equal(t, object, w.Body.String())
 	wantError(t, e.do("GET", "/snapshots/gone", ""), 404, "SNAPSHOT::NOT_FOUND")
 
-	w = e.do("GET", "/snapshots?sandboxId=s&state=Ready&state=failed&page=2&pageSize=2", "")
+	w = e.do("GET", "/snapshots?sandboxId=s&name=first&state=Ready&state=failed&page=2&pageSize=2", "")
 	require.Equal(t, 200, w.Code)
 	require.Equal(t, `{"items":[`+object+`],"pagination":{"page":2,"pageSize":2,"totalItems":5,"totalPages":3,"hasNextPage":true}}`, w.Body.String())
-	require.Equal(t, snapshots.Filter{SandboxID: "s", States: []string{"Ready", "failed"}}, s.filter)
+	require.Equal(t, snapshots.Filter{SandboxID: "s", Name: "first", States: []string{"Ready", "failed"}}, s.filter)
 	require.Equal(t, [2]int{2, 2}, s.page)
 	wantError(t, e.do("GET", "/snapshots?pageSize=201", ""), 422, "SANDBOX::INVALID_PARAMETER")
 

@@ -292,6 +292,7 @@ func TestListsAreFilteredAndPaged(t *testing.T) {
 	b.seed("a", snapshots.Ready, "i")
 	b.seed("b", snapshots.Failed, "")
 	b.seed("c", snapshots.Ready, "i")
+	require.NoError(t, b.store.AddSnapshot(t.Context(), snapshots.Snapshot{ID: "d", SandboxID: "t", Name: "first", Image: "i", Status: snapshots.Status{State: snapshots.Ready}}))
 	b.start()
 	for _, tc := range []struct {
 		filter     snapshots.Filter
@@ -299,10 +300,14 @@ func TestListsAreFilteredAndPaged(t *testing.T) {
 		want       []string
 		total      int
 	}{
-		{snapshots.Filter{}, 1, 2, []string{"c", "b"}, 3},
-		{snapshots.Filter{}, 2, 2, []string{"a"}, 3},
-		{snapshots.Filter{}, 1 << 30, 200, nil, 3},
-		{snapshots.Filter{States: []string{"Ready", "Creating"}}, 1, 9, []string{"c", "a"}, 2},
+		{snapshots.Filter{}, 1, 3, []string{"c", "b", "a"}, 4},
+		{snapshots.Filter{}, 2, 3, []string{"d"}, 4},
+		{snapshots.Filter{}, 1 << 30, 200, nil, 4},
+		{snapshots.Filter{States: []string{"Ready", "Creating"}}, 1, 9, []string{"c", "a", "d"}, 3},
+		{snapshots.Filter{Name: "first"}, 1, 9, []string{"d"}, 1},
+		{snapshots.Filter{Name: "First"}, 1, 9, nil, 0},
+		{snapshots.Filter{Name: "fir"}, 1, 9, nil, 0},
+		{snapshots.Filter{Name: "first", States: []string{"Failed"}}, 1, 9, nil, 0},
 		{snapshots.Filter{States: []string{"ready"}}, 1, 9, nil, 0},
 		{snapshots.Filter{SandboxID: "s"}, 1, 9, []string{"c", "b", "a"}, 3},
 		{snapshots.Filter{SandboxID: "' OR 1"}, 1, 9, nil, 0},

@@ -63,5 +63,6 @@ func (s Snapshot) shown() Snapshot {
 // Filter selects snapshots; zero values select all.
 type Filter struct {
 	SandboxID string
+	Name      string   // exact
 	States    []string // any of them, in their exact spelling
 }

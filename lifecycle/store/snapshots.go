@@ -95,6 +95,10 @@ func (s *Store) Snapshots(ctx context.Context, f snapshots.Filter, offset, limit
 		where += " AND source_sandbox_id = ?"
 		args = append(args, f.SandboxID)
 	}
+	if f.Name != "" {
+		where += " AND name = ?"
+		args = append(args, f.Name)
+	}
 	if len(f.States) > 0 {
 		in, list, err := sqlx.In(" AND state IN (?)", f.States)
 		if err != nil {

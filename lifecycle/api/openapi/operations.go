@@ -76,6 +76,7 @@ var snapshots = []Operation{
 		Method: "GET", Path: "/snapshots", ID: "listSnapshots", Tag: "Snapshots", Summary: "List snapshots",
 		Query: append([]Parameter{
 			{"sandboxId", "Keep snapshots of this sandbox.", object{"type": "string"}},
+			{"name", "Keep snapshots of exactly this name.", object{"type": "string"}},
 			{"state", "Keep snapshots in one of these states.", object{"type": "array", "items": object{"type": "string"}}},
 		}, pageQuery...),
 		Success: 200, Answer: "SnapshotList", Errors: []int{422, 501},
