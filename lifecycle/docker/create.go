@@ -134,6 +134,9 @@ func (r *Runtime) create(ctx context.Context, p plan, ports *hostPorts) (string,
 	if !errdefs.IsNotFound(err) || !imageMissing(err) {
 		return id, err
 	}
+	if p.spec.SnapshotID != "" {
+		return "", snapshotMissing(p, err)
+	}
 	if err := r.pullMissing(ctx, p); err != nil {
 		return "", err
 	}

@@ -43,7 +43,7 @@ func (r *Runtime) admitImage(ctx context.Context, p plan) error {
 
 // pullMissing is admitImage's counterpart after a create that did not find its image.
 func (r *Runtime) pullMissing(ctx context.Context, p plan) error {
-	if r.opts.PullPolicy == PullNever || p.spec.SnapshotID != "" {
+	if r.opts.PullPolicy == PullNever {
 		return pullError(reasonPolicy, p.image, errImageAbsent)
 	}
 	return r.pullFor(ctx, p)

@@ -105,6 +105,15 @@ func cleanConfig(c *container.Config, env []string, labels map[string]string, in
 	return clean
 }
 
+// snapshotMissing is the client's view of a create that did not find its snapshot's image,
+// which was there when the request was checked, or is of another platform.
+func snapshotMissing(p plan, err error) error {
+	if classifyPull(err) == reasonPlatform {
+		return pullError(reasonPlatform, p.image, err)
+	}
+	return snapshots.NotFound(p.spec.SnapshotID).Because(err)
+}
+
 // FindSnapshot implements snapshots.Snapshotter.
 func (r *Runtime) FindSnapshot(ctx context.Context, snapshotID string) (string, error) {
 	name, ok := snapshotImage(snapshotID)

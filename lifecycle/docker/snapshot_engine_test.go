@@ -3,6 +3,7 @@
 package docker
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opensandbox-edge/edge/apierror"
 	"github.com/opensandbox-edge/edge/internal/wire"
 	"github.com/opensandbox-edge/edge/lifecycle"
 	"github.com/opensandbox-edge/edge/lifecycle/snapshots"
@@ -71,10 +73,24 @@ func TestASnapshotKeepsTheDiskAlone(t *testing.T) {
 	require.Contains(t, out, wire.EnvSandboxID+"="+restored.ID)
 	require.ErrorIs(t, r.RemoveSnapshot(t.Context(), id), snapshots.ErrInUse)
 
+	foreign := spec(uuid.NewString())
+	foreign.Image, foreign.SnapshotID = name, id
+	foreign.Platform = &lifecycle.Platform{OS: "linux", Arch: map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]}
+	_, err = r.Create(t.Context(), foreign)
+	var answer *apierror.Error
+	require.ErrorAs(t, err, &answer)
+	require.Equal(t, 400, answer.Status, "it is there, for another platform: %v", err)
+
 	require.NoError(t, r.Delete(t.Context(), restored.ID))
 	require.NoError(t, r.RemoveSnapshot(t.Context(), id))
 	require.NoError(t, r.RemoveSnapshot(t.Context(), id), "nothing there")
 	found, err := r.FindSnapshot(t.Context(), id)
 	require.NoError(t, err)
 	require.Empty(t, found)
+
+	restored.ID = uuid.NewString()
+	_, err = r.Create(t.Context(), restored)
+	require.ErrorAs(t, err, &answer, "it was removed after the create was checked")
+	require.Equal(t, 404, answer.Status)
+	require.Equal(t, "SNAPSHOT::NOT_FOUND", answer.Code)
 }

@@ -172,7 +172,7 @@ func (c *Catalogue) Get(ctx context.Context, id string) (Snapshot, error) {
 func (c *Catalogue) row(ctx context.Context, id string) (Snapshot, error) {
 	s, err := c.o.Store.Snapshot(ctx, id)
 	if errors.Is(err, ErrNoRow) {
-		return Snapshot{}, notFound(id)
+		return Snapshot{}, NotFound(id)
 	}
 	return s, err
 }
@@ -202,6 +202,8 @@ func (c *Catalogue) RestoreImage(ctx context.Context, id string) (string, error)
 
 func (c *Catalogue) now() time.Time { return c.o.Now().UTC().Truncate(time.Microsecond) }
 
-func notFound(id string) *apierror.Error {
+// NotFound is the answer to an id of no snapshot, and to one that is removed while a
+// sandbox is made of it.
+func NotFound(id string) *apierror.Error {
 	return apierror.New(http.StatusNotFound, codeNotFound, "There is no snapshot %q.", apierror.Clip(id))
 }
