@@ -3,9 +3,12 @@
 package e2e
 
 import (
+	"context"
 	"net/http"
 	"os/exec"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -108,6 +111,62 @@ func TestASandboxOfASnapshotIsANewOne(t *testing.T) {
 	require.Empty(t, snapshotImages(t, taken.ID))
 	_, err = restore(t, s, taken.ID)
 	requireStatus(t, err, 404, "SNAPSHOT::NOT_FOUND")
+}
+
+// A source that is never removed by itself, with metadata and a volume of its own, hands on
+// none of the three to what is made of its snapshot.
+func TestARestoredSandboxOwesItsSourceNothing(t *testing.T) {
+	s := start(t, "")
+	volume := s.Instance + "-snapshot"
+	dropVolumes(t, volume)
+	t.Cleanup(func() { _ = s.RemoveContainers(context.WithoutCancel(t.Context())) }) // they use it
+	r := mounting(s, owned(volume))
+	delete(r, "timeout")
+	r["metadata"] = map[string]string{"owner": "of-the-source", "only": "of-the-source"}
+	var source edge.Sandbox
+	require.NoError(t, s.Call(t.Context(), http.MethodPost, "/v1/sandboxes", r, &source))
+	require.Nil(t, source.ExpiresAt)
+	inside := func(id string) edge.Route {
+		endpoint, err := s.Endpoint(t.Context(), id, 44772, "")
+		require.NoError(t, err)
+		route := s.Route(edge.Direct, id, 44772, endpoint.Headers["X-EXECD-ACCESS-TOKEN"])
+		t.Cleanup(route.Close)
+		return route
+	}
+	command := func(id, line string) string {
+		out, err := inside(id).Command(t.Context(), line)
+		require.NoError(t, err)
+		return strings.Join(strings.Fields(out), " ")
+	}
+	require.Equal(t, "volume", command(source.ID, "echo disk > /disk.txt; echo volume > /cache/file; cat /cache/file"))
+	taken := snapshotOf(t, s, source.ID)
+	require.Equal(t, "Ready", taken.Status.State, taken.Status.Reason)
+
+	var made edge.Sandbox
+	require.NoError(t, s.Call(t.Context(), http.MethodPost, "/v1/sandboxes", map[string]any{
+		"snapshotId": taken.ID, "timeout": 300, "resourceLimits": map[string]string{}, "metadata": map[string]string{"owner": "restored"},
+	}, &made))
+	got, err := s.Get(t.Context(), made.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"owner": "restored"}, got.Metadata)
+	require.NotNil(t, got.ExpiresAt, "the source had none")
+	require.NoError(t, s.Renew(t.Context(), made.ID, got.ExpiresAt.Add(time.Minute)))
+	renewed, err := s.Get(t.Context(), made.ID)
+	require.NoError(t, err)
+	require.Equal(t, time.Minute, renewed.ExpiresAt.Sub(*got.ExpiresAt))
+	labels := output(t, "inspect", "-f", "{{json .Config.Labels}}{{json .Mounts}}", "sandbox-"+made.ID)
+	for _, old := range []string{source.ID, volume, "of-the-source"} {
+		require.NotContains(t, labels, old)
+	}
+	require.Equal(t, "disk", command(made.ID, "cat /disk.txt; ls /cache"), "by way of the proxy")
+
+	require.NoError(t, s.Delete(t.Context(), made.ID))
+	requireGone(t, s, made.ID)
+	require.Equal(t, volume, named(t, volume))
+	require.Equal(t, "volume", command(source.ID, "cat /cache/file"))
+	require.NoError(t, s.Call(t.Context(), http.MethodDelete, "/v1/snapshots/"+taken.ID, nil, nil))
+	require.NoError(t, s.Delete(t.Context(), source.ID))
+	noVolume(t, volume)
 }
 
 func TestKilledInTheMiddleOfASnapshot(t *testing.T) {
