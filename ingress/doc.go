@@ -15,7 +15,7 @@
 //	enter.go             over resolve.go, access.go and wait.go: to a sandbox that takes it
 //	limits.go            a place in the sandbox's budget
 //	touch.go             the access counts
-//	forward.go           over upstream.go: the request, with header_request.go, body.go (vigil.go) and peer.go
+//	forward.go           over ingress/upstream: the request, with header_request.go, body.go (vigil.go) and peer.go
 //	upgrade.go           a WebSocket: clientend.go, splice.go
 //	redirect.go          or an answer: header_response.go, caching.go, copy.go
 package ingress

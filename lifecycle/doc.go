@@ -4,6 +4,5 @@
 // Service is the one choke point: HTTP handlers, the expiry scheduler, the renewer
 // and the reconciler are all its clients. A Runtime (lifecycle/docker) does the work
 // on a backend, a Store (lifecycle/store) keeps what must survive, and the Directory
-// answers the hot path from memory. The package knows neither HTTP nor Caddy and
-// imports nothing of ours but apierror and secret.
+// answers the hot path from memory. The package serves no HTTP and knows no Caddy.
 package lifecycle

@@ -82,7 +82,7 @@ func TestServerOnAnotherNetworkUsesPublishedPorts(t *testing.T) {
 		return
 	}
 	if _, err := exec.LookPath("ip"); err != nil || os.Getuid() != 0 {
-		t.Skip("making a network namespace needs root and the ip command")
+		t.Skip("SKIPPED: making a network namespace needs root and the ip command")
 	}
 	id := uuid.New()
 	name, outer, subnet := "edge-"+id.String()[:6], "ve"+id.String()[:6], fmt.Sprintf("10.214.%d.", id[0])
@@ -130,7 +130,7 @@ func TestAssignedPortsAreReadBack(t *testing.T) {
 		t.Run(at, func(t *testing.T) {
 			address := netip.MustParseAddr(at)
 			if address.Is6() && !hasIPv6() {
-				t.Skip("this machine has no IPv6")
+				t.Skip("SKIPPED: this machine has no IPv6")
 			}
 			r := open(t, func(o *Options) {
 				o.Reach, o.PublishAddress, o.Ports = ReachPublished, address, hostport.Range{Min: 42000, Max: 42999}
@@ -218,7 +218,7 @@ func TestNetworkWithIPv6(t *testing.T) {
 		EnableIPv6: &six, IPAM: &dockernetwork.IPAM{Config: []dockernetwork.IPAMConfig{{Subnet: "fd12:" + name[len(name)-4:] + "::/64"}}},
 	})
 	if err != nil {
-		t.Skipf("this engine makes no IPv6 network: %v", err)
+		t.Skipf("SKIPPED: this engine makes no IPv6 network: %v", err)
 	}
 	t.Cleanup(func() { _ = cli.NetworkRemove(context.Background(), name) })
 	r := open(t, func(o *Options) { o.NetworkMode = name })

@@ -30,7 +30,7 @@ const (
 )
 
 // newClient is for calls to execd. It trusts nothing about the other side: no proxies, no
-// redirects, bounded answers, and no connection is kept (threat row N7).
+// redirects, bounded answers, and no connection is kept.
 func newClient() *http.Client {
 	return &http.Client{
 		Timeout: maxEquip,
