@@ -53,6 +53,7 @@ with SandboxManagerSync.create(config) as manager:
         return [s.id for s in manager.list_snapshots(SnapshotFilter(**filters)).snapshot_infos]
     assert listed() == [snapshot.id] == listed(sandbox_id=source.id, states=["Ready"])
     assert listed(states=["Failed"]) == [] == listed(sandbox_id="160808dc-2c0c-48c3-875a-06ab3e948cdb")
+    assert listed(name="first") == [snapshot.id] and listed(name="fir") == []
     assert listed(page=2, page_size=1) == []
 
     restored = SandboxSync.create(snapshot_id=snapshot.id, entrypoint=["sleep", "600"],
