@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,7 +29,7 @@ func TestNothingHappensToASandboxThatIsHeld(t *testing.T) {
 		require.NoError(t, before.Ended())
 		require.Equal(t, lifecycle.Running, b.entry(sb.ID).State)
 		go deleteHeld(context.WithoutCancel(ctx), b, sb.ID, deleted)
-		b.eventually(func() bool { return deleteWaits() || len(deleted) > 0 })
+		b.eventually(func() bool { return waitingDeletes() > 0 || len(deleted) > 0 })
 		require.Zero(t, b.runtime.Count(runtimefake.Delete))
 		return b.runtime.Resume(ctx, sb.ID)
 	}))
@@ -36,20 +37,59 @@ func TestNothingHappensToASandboxThatIsHeld(t *testing.T) {
 	fails(t, b.Hold(t.Context(), sb.ID, nil), 404, "DOCKER::SANDBOX_NOT_FOUND")
 }
 
-// deleteHeld has a name by which deleteWaits finds it.
+// deleteHeld has a name by which waitingDeletes finds it.
 func deleteHeld(ctx context.Context, b *bed, id string, deleted chan<- error) {
 	deleted <- b.Delete(ctx, id)
 }
 
-// deleteWaits tells whether deleteHeld is at the sandbox's lock.
-func deleteWaits() bool {
+// waitingDeletes counts those that are at the sandbox's lock.
+func waitingDeletes() (n int) {
 	stacks := make([]byte, 1<<20)
 	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
 		if strings.Contains(stack, "lifecycle_test.deleteHeld(") && strings.Contains(stack, "(*tracked).acquire(") {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
+}
+
+// Whoever waits for one sandbox takes no place from those who remove others.
+func TestDeletesOfAHeldSandboxHoldUpNoOther(t *testing.T) {
+	b := started(t, func(o *lifecycle.Options) { o.MaxConcurrent = 2 })
+	held, other, due := b.create(timeout(time.Minute)), b.create(), b.create(timeout(time.Minute))
+	const deletes = 5
+	deleted := make(chan error, deletes)
+	require.NoError(t, b.Hold(t.Context(), held.ID, func(ctx context.Context) error {
+		for range deletes {
+			go deleteHeld(context.WithoutCancel(ctx), b, held.ID, deleted)
+		}
+		b.eventually(func() bool { return waitingDeletes() == deletes })
+		require.NoError(t, b.Delete(ctx, other.ID))
+		b.advance(2 * time.Minute) // the held one is due as well, and waits
+		b.eventually(func() bool { return !b.runtime.Has(due.ID) })
+		require.True(t, b.runtime.Has(held.ID))
+		return nil
+	}))
+	for range deletes {
+		if err := <-deleted; err != nil {
+			fails(t, err, 404, "DOCKER::SANDBOX_NOT_FOUND") // another was first
+		}
+	}
+	b.nothingLeft()
+}
+
+// A deadline that comes while its sandbox is held is met afterwards.
+func TestAHeldSandboxExpiresAfterwards(t *testing.T) {
+	b := started(t, func(o *lifecycle.Options) { o.MaxConcurrent = 1 })
+	held, due := b.create(timeout(time.Minute)), b.create(timeout(2*time.Minute))
+	require.NoError(t, b.Hold(t.Context(), held.ID, func(context.Context) error {
+		b.advance(3 * time.Minute)
+		b.eventually(func() bool { return !b.runtime.Has(due.ID) }, "the held one's turn comes first, and passes")
+		require.True(t, b.runtime.Has(held.ID))
+		return nil
+	}))
+	b.eventually(func() bool { return !b.runtime.Has(held.ID) })
+	b.nothingLeft()
 }
 
 func TestAPausedSandboxCanBeHeldAndAnEndedOneCannot(t *testing.T) {

@@ -120,14 +120,11 @@ func (s *Service) RemoveMember(ctx context.Context, id string) error {
 		s.o.Pools.Gone(id)
 		return nil //nolint:nilerr // nothing of it is left, which is what was wanted
 	}
-	if err := s.teardowns.acquire(ctx); err != nil {
-		return s.waitError(err)
+	leave, err := s.enterTeardown(ctx, u)
+	if err != nil {
+		return err
 	}
-	defer s.teardowns.release()
-	if err := u.acquire(ctx); err != nil {
-		return s.waitError(err)
-	}
-	defer s.release(u)
+	defer leave()
 	if u.gone || !u.member.Load() {
 		return nil
 	}

@@ -213,9 +213,13 @@ func (s *Service) takeLive(ctx context.Context, id string) (*tracked, error) {
 	return nil, err
 }
 
-// release unlocks u, and has the backend asked if something happened meanwhile.
+// release unlocks u, and sees to what happened meanwhile: a deadline, or an event of the
+// backend.
 func (s *Service) release(u *tracked) {
 	<-u.lock
+	if u.due.Swap(false) {
+		s.expiry.set(u.id, s.clock.Now())
+	}
 	if u.stale.Load() {
 		s.refreshes.push(u.id, s.wantReconcile)
 	}

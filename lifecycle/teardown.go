@@ -28,20 +28,15 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	// The slot comes before the lock, as in the scheduler: the other order could leave
-	// each waiting for the other.
-	if err := s.teardowns.acquire(ctx); err != nil {
-		return s.waitError(err)
-	}
-	defer s.teardowns.release()
 	creating := u.view.Load().record.Phase == Creating && u.abort != nil
 	if creating {
 		u.abort(errDeleted)
 	}
-	if err := u.acquire(ctx); err != nil {
-		return s.waitError(err)
+	leave, err := s.enterTeardown(ctx, u)
+	if err != nil {
+		return err
 	}
-	defer s.release(u)
+	defer leave()
 	switch {
 	case u.gone && creating:
 		return nil // the create cleaned up on our word
@@ -53,6 +48,23 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 	}
 	s.log.InfoContext(ctx, "sandbox deleted", "sandbox", id)
 	return nil
+}
+
+// enterTeardown takes the lock and then one of the slots of teardowns. In the other order
+// those who wait for one sandbox could take every slot, and nothing else would be removed.
+// The scheduler, which has a slot, never waits for a lock.
+func (s *Service) enterTeardown(ctx context.Context, u *tracked) (leave func(), err error) {
+	if err := u.acquire(ctx); err != nil {
+		return nil, s.waitError(err)
+	}
+	if err := s.teardowns.acquire(ctx); err != nil {
+		s.release(u)
+		return nil, s.waitError(err)
+	}
+	return func() {
+		s.teardowns.release()
+		s.release(u)
+	}, nil
 }
 
 // teardown removes everything of a sandbox: the one way out for delete, expiry, failed
@@ -114,9 +126,11 @@ func (s *Service) expire(ctx context.Context, id string, due time.Time) {
 	if err != nil {
 		return
 	}
-	if u.acquire(ctx) != nil {
-		return // the service is closing; a restart arms it again
+	u.due.Store(true)
+	if !u.tryAcquire() {
+		return // whoever has the lock arms it again on unlocking
 	}
+	u.due.Store(false)
 	defer s.release(u)
 	if u.gone {
 		return

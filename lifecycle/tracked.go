@@ -26,6 +26,8 @@ type tracked struct {
 	// stale says that something happened on the backend while the lock was held; the
 	// holder has it looked up on unlocking.
 	stale atomic.Bool
+	// due says that a deadline came while the lock was held; the holder arms it again.
+	due atomic.Bool
 	// ended counts the events after which the address may be another sandbox's.
 	ended atomic.Uint64
 	// wake ends the pause of a create that waits for execd when the backend reports a change.
