@@ -61,6 +61,9 @@ func (r Rules) Open(path string) (*Place, error) {
 		if !r.allows(canonical) {
 			return nil, ErrOutside
 		}
+		if protected.named(canonical) {
+			return nil, ErrProtected
+		}
 		place, err := walk(canonical, protected, r.Create)
 		if !errors.Is(err, errLink) {
 			return place, err
@@ -184,11 +187,24 @@ func guardOf(f *os.File) identity {
 }
 
 // guarded are the protected paths, and the directories that contain them.
-type guarded struct{ at, above map[identity]bool }
+type guarded struct {
+	names     []string // canonical, also of those that do not exist yet
+	at, above map[identity]bool
+}
 
-// identify finds the protected paths on the disk: by what they are, not by name, so that a
-// second name of one is the same. One that does not exist yet protects the place where it
-// would be.
+// named tells by the name alone whether a canonical path is, holds or is part of a
+// protected one.
+func (g guarded) named(canonical string) bool {
+	for _, name := range g.names {
+		if below(canonical, name) || below(name, canonical) {
+			return true
+		}
+	}
+	return false
+}
+
+// identify finds the protected paths on the disk by what they are, so that a second name
+// of one is the same. One that does not exist yet is known by its name.
 func identify(protected []string) (guarded, error) {
 	g := guarded{at: map[identity]bool{}, above: map[identity]bool{}}
 	for _, path := range protected {
@@ -196,6 +212,7 @@ func identify(protected []string) (guarded, error) {
 		if err != nil {
 			return g, err
 		}
+		g.names = append(g.names, canonical)
 		set := g.at
 		for at := canonical; ; at = filepath.Dir(at) {
 			var s unix.Stat_t

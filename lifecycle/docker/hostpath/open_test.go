@@ -67,18 +67,21 @@ func TestRefusesWhatIsNot(t *testing.T) {
 	rules.Protected = []string{allowed + "/store/db", "/proc", allowed + "/missing/later"}
 
 	for path, want := range map[string]error{
-		secret:                    hostpath.ErrOutside,
-		allowed + "/out":          hostpath.ErrOutside,
-		allowed + "/out/canary":   hostpath.ErrOutside,
-		allowed + "/dangling":     hostpath.ErrOutside,
-		allowed + "/fifo":         hostpath.ErrKind,
-		allowed + "/sock":         hostpath.ErrKind,
-		allowed:                   hostpath.ErrProtected, // above
-		allowed + "/store":        hostpath.ErrProtected, // above
-		allowed + "/store/db/one": hostpath.ErrProtected, // below, once it exists
-		"/proc/self":              hostpath.ErrOutside,
-		allowed + "/loop":         unix.ELOOP,
-		allowed + "/file/x":       unix.ENOTDIR,
+		secret:                       hostpath.ErrOutside,
+		allowed + "/out":             hostpath.ErrOutside,
+		allowed + "/out/canary":      hostpath.ErrOutside,
+		allowed + "/dangling":        hostpath.ErrOutside,
+		allowed + "/fifo":            hostpath.ErrKind,
+		allowed + "/sock":            hostpath.ErrKind,
+		allowed:                      hostpath.ErrProtected, // above
+		allowed + "/store":           hostpath.ErrProtected, // above
+		allowed + "/store/db/one":    hostpath.ErrProtected, // below, once it exists
+		allowed + "/missing":         hostpath.ErrProtected, // above what is not there yet
+		allowed + "/missing/later":   hostpath.ErrProtected,
+		allowed + "/missing/later/x": hostpath.ErrProtected,
+		"/proc/self":                 hostpath.ErrOutside,
+		allowed + "/loop":            unix.ELOOP,
+		allowed + "/file/x":          unix.ENOTDIR,
 	} {
 		if path == allowed+"/store/db/one" {
 			require.NoError(t, os.MkdirAll(path, 0o755))
@@ -93,6 +96,7 @@ func TestRefusesWhatIsNot(t *testing.T) {
 		}
 		require.ErrorIs(t, err, want, path)
 	}
+	require.NoDirExists(t, allowed+"/missing", "made on the way to a refusal")
 
 	rules.Roots = []string{"/"}
 	for _, path := range []string{"/", "/proc", "/proc/self/root", "/proc/1"} {
