@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net/http"
 
@@ -42,6 +43,9 @@ func snapshotsUnsupported() error {
 	return apierror.New(http.StatusNotImplemented, snapshots.CodeNotSupported, "The configured runtime has no snapshots.")
 }
 
+// maxSnapshotName bounds what every list of snapshots repeats.
+const maxSnapshotName = 255
+
 // createSnapshot checks in the order of contract 01 §12.1; beyond it, a paused sandbox will do.
 func (h *Handler) createSnapshot(w http.ResponseWriter, r *request) error {
 	value, err := h.optionalBody(w, r)
@@ -52,7 +56,9 @@ func (h *Handler) createSnapshot(w http.ResponseWriter, r *request) error {
 	if value != nil && value.Kind() != decode.Null {
 		var problems decode.Problems
 		field := problems.Object(value, decode.Loc{"body"}).Field("name")
-		name = filled(field)
+		if name = filled(field); len(name) > maxSnapshotName {
+			field.Fail("string_too_long", fmt.Sprintf("must have at most %d bytes", maxSnapshotName))
+		}
 		if err := problems.Err(); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,7 @@ func TestSnapshotRoutes(t *testing.T) {
 		}
 	}
 	wantError(t, e.do("POST", "/sandboxes/x/snapshots", `{"name":""}`), 422, "SANDBOX::INVALID_PARAMETER")
+	wantError(t, e.do("POST", "/sandboxes/x/snapshots", `{"name":"`+strings.Repeat("n", 256)+`"}`), 422, "SANDBOX::INVALID_PARAMETER")
 
 	w := e.do("GET", "/snapshots/snap", "")
 	require.Equal(t, 200, w.Code)
