@@ -146,19 +146,11 @@ func (b *Book) removable(labels map[string]string) bool {
 // Remove removes the volumes that a sandbox, which is gone, named as its own. One that
 // another sandbox uses is left for that one's end.
 func (b *Book) Remove(ctx context.Context, names []string) error {
-	if len(names) == 0 {
-		return nil
-	}
-	claimed, err := b.Claimed(ctx)
-	if err != nil {
-		return err
-	}
+	var failed error
 	for _, name := range names {
-		if !claimed[name] {
-			err = errors.Join(err, b.remove(ctx, name))
-		}
+		failed = errors.Join(failed, b.remove(ctx, name))
 	}
-	return err
+	return failed
 }
 
 // Sweep removes the volumes that were to go with their last sandbox and have none: of
@@ -184,6 +176,15 @@ func (b *Book) remove(ctx context.Context, name string) error {
 		return nil // a create is about to mount it
 	}
 	defer b.end(name)
+	// Asked for each name, and only now that no create can begin to use it: the removal of
+	// the one before may have taken long.
+	claimed, err := b.Claimed(ctx)
+	if err != nil {
+		return err
+	}
+	if claimed[name] {
+		return nil
+	}
 	found, err := b.Engine.VolumeInspect(ctx, name)
 	switch {
 	case errdefs.IsNotFound(err):
