@@ -35,7 +35,7 @@ func (s *Service) awaitExecd(ctx context.Context, u *tracked, inst Instance) (In
 	nextLook := time.Now().Add(looks.Next())
 	var last error
 	for {
-		if over(inst.Status.State) {
+		if inst.Status.State.ended() {
 			return inst, nil
 		}
 		if last = s.ping(bounded, u, inst); last == nil {
@@ -69,9 +69,6 @@ func (s *Service) silent(err, last error) error {
 	return apierror.New(http.StatusInternalServerError, s.code("SANDBOX_START_FAILED"),
 		"The sandbox started, but its execd did not answer within %s.", s.o.ReadyTimeout).Because(last)
 }
-
-// over tells whether the main process has ended.
-func over(state State) bool { return state == Terminated || state == Failed }
 
 // ping dials what a route to execd would, or nothing.
 func (s *Service) ping(ctx context.Context, u *tracked, inst Instance) error {

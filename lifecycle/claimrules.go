@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -89,24 +90,12 @@ func sameImage(asked, has string) bool {
 }
 
 func sameResources(asked, has map[string]string) bool {
-	if len(asked) == 0 || equalMaps(asked, clientResources) {
+	if len(asked) == 0 || maps.Equal(asked, clientResources) {
 		return true
 	}
 	a, _, err := parseLimits(asked)
 	b, _, other := parseLimits(has)
 	return err == nil && other == nil && a == b
-}
-
-func equalMaps(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, ok := b[k]; !ok || v != w {
-			return false
-		}
-	}
-	return true
 }
 
 // claimEnv refuses the variables that execd's env file cannot carry as they are: it has a

@@ -95,7 +95,7 @@ func (s *Service) makeMember(ctx context.Context, u *tracked, c checked, pool st
 	if inst, err = s.awaitExecd(ctx, u, inst); err != nil {
 		return err
 	}
-	if over(inst.Status.State) {
+	if inst.Status.State.ended() {
 		return fmt.Errorf("the main process of a new member ended: %s", inst.Status.Reason)
 	}
 	if err := s.o.Pools.Join(ctx, u.id); err != nil {

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -33,7 +34,7 @@ const maxIdleConns = 32
 // engine fails the server's start and not the first request (contract 02 §1).
 func connect(ctx context.Context, host string, m *meter) (*engine, error) {
 	if host == "" {
-		host = orDefault(os.Getenv(client.EnvOverrideHost), client.DefaultDockerHost)
+		host = cmp.Or(os.Getenv(client.EnvOverrideHost), client.DefaultDockerHost)
 	}
 	fail := func(hint string, cause error) error {
 		return apierror.New(http.StatusServiceUnavailable, codeInitialization,

@@ -4,6 +4,7 @@ package docker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -25,8 +26,8 @@ import (
 )
 
 // execdImage and demoImage are built by `make images`.
-func execdImage() string { return orDefault(os.Getenv("EDGE_EXECD_IMAGE"), "opensandbox/execd:edge") }
-func demoImage() string  { return orDefault(os.Getenv("EDGE_DEMO_IMAGE"), "opensandbox/demo:edge") }
+func execdImage() string { return cmp.Or(os.Getenv("EDGE_EXECD_IMAGE"), "opensandbox/execd:edge") }
+func demoImage() string  { return cmp.Or(os.Getenv("EDGE_DEMO_IMAGE"), "opensandbox/demo:edge") }
 
 // open makes a Runtime of its own instance; whatever carries the instance's label is
 // removed after the test, also when the test failed half-way.

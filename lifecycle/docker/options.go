@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -130,7 +131,7 @@ func (o Options) withDefaults() (Options, error) {
 	if !o.PublishAddress.IsValid() {
 		o.PublishAddress = loopback
 	}
-	o.Ports = orDefault(o.Ports, hostport.Default)
+	o.Ports = cmp.Or(o.Ports, hostport.Default)
 	if err := o.Ports.Check(); err != nil {
 		reject("docker.port_range_min and docker.port_range_max: %v", err)
 	}
@@ -148,20 +149,11 @@ func (o Options) withDefaults() (Options, error) {
 		reject("runtime.execd_image is required")
 	}
 
-	o.APITimeout = orDefault(o.APITimeout, 180*time.Second)
-	o.PullTimeout = orDefault(o.PullTimeout, 30*time.Minute)
-	o.MaxPulls = orDefault(o.MaxPulls, 3)
+	o.APITimeout = cmp.Or(o.APITimeout, 180*time.Second)
+	o.PullTimeout = cmp.Or(o.PullTimeout, 30*time.Minute)
+	o.MaxPulls = cmp.Or(o.MaxPulls, 3)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
 	return o, errors.Join(bad...)
-}
-
-// orDefault returns v, or d when v is zero.
-func orDefault[T comparable](v, d T) T {
-	var zero T
-	if v == zero {
-		return d
-	}
-	return v
 }

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func readProgress(r io.Reader) error {
 		}
 		switch {
 		case record.ErrorDetail != nil && (record.ErrorDetail.Message != "" || record.ErrorDetail.Code != 0):
-			return &streamedError{text: orDefault(record.ErrorDetail.Message, record.Error), code: record.ErrorDetail.Code}
+			return &streamedError{text: cmp.Or(record.ErrorDetail.Message, record.Error), code: record.ErrorDetail.Code}
 		case record.Error != "":
 			return &streamedError{text: record.Error}
 		}

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,8 +63,8 @@ var _ lifecycle.VolumeMounter = (*Runtime)(nil)
 // the engine's own folder.
 func newMounter(ctx context.Context, r *Runtime, engineRoot string) (*mounter, error) {
 	o := r.opts.Volumes
-	root := orDefault(o.OSSFSRoot, "/mnt/ossfs")
-	dir := orDefault(o.StageDir, "/run/opensandbox-mounts."+r.opts.Instance)
+	root := cmp.Or(o.OSSFSRoot, "/mnt/ossfs")
+	dir := cmp.Or(o.StageDir, "/run/opensandbox-mounts."+r.opts.Instance)
 	m := &mounter{
 		runtime: r, policy: o.Policy,
 		host:    hostpath.Rules{Roots: o.Policy.HostPaths, Create: !o.NoCreate},

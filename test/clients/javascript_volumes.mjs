@@ -21,11 +21,11 @@ await within([{ name: "data", pvc: { claimName }, mountPath: "/data" }], (sandbo
 await within([
   { name: "data", pvc: { claimName }, mountPath: "/data", readOnly: true },
   { name: "gone", pvc: { claimName: claimName + "-gone", deleteOnSandboxTermination: true }, mountPath: "/gone" },
-  { name: "work", host: { path }, mountPath: "/work" },
+  { name: "work", host: { path }, mountPath: "/mnt/shared" },
 ], async (sandbox) => {
   assert.equal(await sandbox.files.readFile("/data/note.txt"), "kept");
   await assert.rejects(sandbox.files.writeFiles([{ path: "/data/other", data: "no" }]), SandboxApiException);
-  await sandbox.files.writeFiles([{ path: "/gone/x", data: "x" }, { path: "/work/out.txt", data: "out" }]);
+  await sandbox.files.writeFiles([{ path: "/gone/x", data: "x" }, { path: "/mnt/shared/out.txt", data: "out" }]);
 });
 await assert.rejects(within([{ name: "etc", host: { path: "/etc" }, mountPath: "/e" }], () => assert.fail("/etc was mounted")), (e) =>
   e instanceof SandboxApiException && e.statusCode === 400 && e.error.code === "VOLUME::HOST_PATH_NOT_ALLOWED");

@@ -43,18 +43,18 @@ second = sandbox(
     Volume(name="data", pvc=kept, mount_path="/data", read_only=True),
     Volume(name="part", pvc=kept, mount_path="/part", sub_path="sub"),
     Volume(name="gone", pvc=PVC(claim_name=claim + "-gone", delete_on_sandbox_termination=True), mount_path="/gone"),
-    Volume(name="work", host=Host(path=allowed), mount_path="/work"),
+    Volume(name="work", host=Host(path=allowed), mount_path="/mnt/shared"),
 )
 try:
     assert says(second, "cat /data/sub/note.txt; cat /part/note.txt") == "keptkept"
     assert second.commands.run("echo no > /data/other").exit_code != 0
-    says(second, "echo from inside > /work/out.txt; echo x > /gone/x")
+    says(second, "echo from inside > /mnt/shared/out.txt; echo x > /gone/x")
 finally:
     removed(second)
 
 for volume, code in (
-    (Volume(name="work", host=Host(path=forbidden), mount_path="/work"), "VOLUME::HOST_PATH_NOT_ALLOWED"),
-    (Volume(name="work", host=Host(path=allowed + "/../x"), mount_path="/work"), "VOLUME::INVALID_HOST_PATH"),
+    (Volume(name="work", host=Host(path=forbidden), mount_path="/mnt/shared"), "VOLUME::HOST_PATH_NOT_ALLOWED"),
+    (Volume(name="work", host=Host(path=allowed + "/../x"), mount_path="/mnt/shared"), "VOLUME::INVALID_HOST_PATH"),
     (Volume(name="absent", pvc=PVC(claim_name=claim + "-absent", create_if_not_exists=False), mount_path="/a"), "VOLUME::PVC_NOT_FOUND"),
 ):
     try:

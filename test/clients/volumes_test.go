@@ -68,7 +68,7 @@ func TestPublishedCommandLineMountsVolumes(t *testing.T) {
 	c := newCLI(t, s, "direct")
 	list, err := json.Marshal([]map[string]any{
 		{"name": "data", "mountPath": "/data", "pvc": map[string]any{"claimName": claim}},
-		{"name": "work", "mountPath": "/work", "host": map[string]any{"path": allowed}, "readOnly": true},
+		{"name": "work", "mountPath": "/mnt/shared", "host": map[string]any{"path": allowed}, "readOnly": true},
 	})
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "volumes.json")
@@ -76,9 +76,9 @@ func TestPublishedCommandLineMountsVolumes(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(allowed, "in.txt"), []byte("from outside"), 0o644))
 	var made struct{ ID string }
 	c.read(&made, "sandbox", "create", "--image", s.DemoImage, "--timeout", "5m", "--volumes-file", file)
-	require.Equal(t, "from outside", strings.TrimSpace(c.text("file", "cat", made.ID, "/work/in.txt")))
+	require.Equal(t, "from outside", strings.TrimSpace(c.text("file", "cat", made.ID, "/mnt/shared/in.txt")))
 	c.text("file", "write", made.ID, "/data/a.txt", "-c", "kept")
-	c.fails("file", "write", made.ID, "/work/a.txt", "-c", "refused")
+	c.fails("file", "write", made.ID, "/mnt/shared/a.txt", "-c", "refused")
 	c.text("sandbox", "kill", made.ID)
 	noSandboxLeft(t, s)
 	require.Equal(t, []string{claim}, named(t, claim))

@@ -222,12 +222,12 @@ func requireConsistent(t *testing.T, s *edge.Server, ids ...string) {
 		if err != nil {
 			return edge.Final(err)
 		}
-		helpers, err := s.Helpers(t.Context())
+		auxiliaries, err := s.Auxiliaries(t.Context())
 		if err != nil {
 			return edge.Final(err)
 		}
-		if len(helpers) > 0 {
-			return fmt.Errorf("helper containers are left: %v", helpers)
+		if len(auxiliaries) > 0 {
+			return fmt.Errorf("helper containers are left: %v", auxiliaries)
 		}
 		slices.Sort(got)
 		slices.Sort(ids)

@@ -276,8 +276,8 @@ func TestKilledWhileAPoolFillsNothingIsOrphaned(t *testing.T) {
 			// What the server asks the engine for itself is over before its calls are counted.
 			first, _ := create(t, s, request(s))
 			eventually(t, func() error {
-				if helpers, err := s.Helpers(t.Context()); err != nil || len(helpers) > 0 {
-					return fmt.Errorf("helpers %v, %w", helpers, errors.Join(err, errNotYet))
+				if auxiliaries, err := s.Auxiliaries(t.Context()); err != nil || len(auxiliaries) > 0 {
+					return fmt.Errorf("auxiliaries %v, %w", auxiliaries, errors.Join(err, errNotYet))
 				}
 				return nil
 			})

@@ -161,7 +161,7 @@ func TestTheWayToSandboxesIsTriedOnce(t *testing.T) {
 		require.Empty(t, label(t, sandbox.ID, "opensandbox.io/http-port"))
 	}
 	require.Equal(t, 1, strings.Count(s.Log(), "sandboxes are reached at their addresses"), s.Log())
-	helpers, err := s.Helpers(t.Context())
+	auxiliaries, err := s.Auxiliaries(t.Context())
 	require.NoError(t, err)
-	require.Empty(t, helpers)
+	require.Empty(t, auxiliaries)
 }
